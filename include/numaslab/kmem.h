@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Object caches with the semantics of Linux's slab.h.
+ *
+ * A cache hands out objects of one size.  Objects come from the node that
+ * the calling thread runs on, or from a named node, and return there when
+ * they are freed, whoever frees them.  A constructor runs once per object
+ * when its slab is filled, not at each allocation: a freed object must be
+ * in its constructed state (Bonwick 1994).
+ *
+ * Thread safety: every function may be called by any thread at any time,
+ * except that kmem_cache_destroy must be the last use of its cache.
+ * Errors: an allocation that fails returns NULL with errno ENOMEM (no
+ * memory), or EINVAL (a node or size that can never be served).  A pointer
+ * that is not a live object of the cache aborts with one line on stderr.
+ */
+#ifndef NUMASLAB_KMEM_H
+#define NUMASLAB_KMEM_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef unsigned int gfp_t;
+typedef unsigned int slab_flags_t;
+struct kmem_cache;
+
+/* gfp flags.  User space can always sleep, so most kernel flags are one. */
+#define __GFP_ZERO	((gfp_t)0x0100u) /* zeroed object */
+#define __GFP_THISNODE	((gfp_t)0x0200u) /* this node or fail: no spill */
+#define GFP_KERNEL	((gfp_t)0x0001u)
+#define GFP_ATOMIC	((gfp_t)0x0002u)
+#define GFP_NOWAIT	((gfp_t)0x0004u)
+
+/* cache flags */
+#define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x0001u) /* align to cache lines */
+#define SLAB_PANIC	   ((slab_flags_t)0x0002u) /* abort if create fails */
+#define SLAB_NO_COLOR	   ((slab_flags_t)0x0004u) /* no color offsets */
+
+/*
+ * kmem_cache_create - create a cache of objects.
+ * @name:  copied; shown in statistics and in error lines.  Not NULL.
+ * @size:  object size in bytes, 1 to KMALLOC_MAX_CACHE_SIZE.
+ * @align: 0 (pointer alignment at least) or a power of two up to 4096.
+ * @flags: SLAB_*.
+ * @ctor:  NULL, or called once for each object when its slab is filled;
+ *         it may allocate, but not from this cache.
+ *
+ * Returns the cache, which the caller owns until kmem_cache_destroy, or
+ * NULL with errno EINVAL (size, align, flags, name) or ENOMEM.  After
+ * Linux's kmem_cache_create(9).
+ */
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
+				     unsigned int align, slab_flags_t flags,
+				     void (*ctor)(void *));
+
+/*
+ * kmem_cache_destroy - give a cache's memory back and forget it.
+ * NULL is ignored.  When objects are still live it says how many on
+ * stderr, keeps them valid, and the cache's name is forgotten.
+ */
+void kmem_cache_destroy(struct kmem_cache *cache);
+
+/*
+ * kmem_cache_shrink - release the cache's empty slabs, on every node.
+ * Returns 0 when all its remaining slabs hold live objects, else 1.
+ */
+int kmem_cache_shrink(struct kmem_cache *cache);
+
+/* kmem_cache_size - the object size the cache was created with. */
+unsigned int kmem_cache_size(struct kmem_cache *cache);
+
+/* kmem_cache_name - the cache's name, valid as long as the cache is. */
+const char *kmem_cache_name(struct kmem_cache *cache);
+
+/*
+ * kmem_cache_alloc - allocate an object on the calling thread's node.
+ * @flags: relevant only if the cache has no available objects, except
+ *         __GFP_ZERO, which is invalid with a constructor (EINVAL).
+ * Returns the object, or NULL with errno set.
+ */
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags)
+    __attribute__((malloc, warn_unused_result));
+
+/*
+ * kmem_cache_alloc_node - allocate an object on a named node.
+ * @node: the operating system's number, or NUMA_NO_NODE for the home node.
+ * When the node is full the object comes from the nearest with room and is
+ * counted as spilled, or NULL is returned under __GFP_THISNODE.
+ * EINVAL: no such node, or it has no memory.
+ */
+void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t flags, int node)
+    __attribute__((malloc, warn_unused_result));
+
+/* kmem_cache_zalloc - kmem_cache_alloc with __GFP_ZERO. */
+void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t flags)
+    __attribute__((malloc, warn_unused_result));
+
+/* kmem_cache_free - free an object of this cache.  NULL is ignored. */
+void kmem_cache_free(struct kmem_cache *cache, void *obj);
+
+/*
+ * kmem_cache_alloc_bulk - allocate @n objects into @objs.
+ * All or nothing: returns @n, or 0 with errno set and nothing allocated.
+ */
+int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t n,
+			  void **objs);
+
+/*
+ * kmem_cache_free_bulk - free @n objects.  With @cache NULL they may be of
+ * any caches or kmalloc'ed.
+ */
+void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **objs);
+
+/* What kmalloc(0) returns: may be freed, must not be dereferenced. */
+#define ZERO_SIZE_PTR	       ((void *)16)
+#define ZERO_OR_NULL_PTR(p)    ((unsigned long)(p) <= 16ul)
+#define KMALLOC_MAX_CACHE_SIZE 65536u /* above this, whole pages */
+
+/*
+ * kmalloc - allocate @size bytes on the calling thread's node.
+ * Aligned to 16 bytes; a power-of-two size is aligned to itself up to a
+ * page.  Zero gives ZERO_SIZE_PTR.  NULL with errno ENOMEM on failure.
+ */
+void *kmalloc(size_t size, gfp_t flags) __attribute__((malloc));
+void *kmalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc));
+
+/* kzalloc - kmalloc, zeroed. */
+void *kzalloc(size_t size, gfp_t flags) __attribute__((malloc));
+
+/* kmalloc_array - kmalloc(n * size); NULL with ENOMEM if that overflows. */
+void *kmalloc_array(size_t n, size_t size, gfp_t flags) __attribute__((malloc));
+
+/*
+ * krealloc - resize; contents are kept up to the smaller size.  With
+ * @size 0 frees @p and returns ZERO_SIZE_PTR; with @p NULL or ZERO_SIZE_PTR
+ * is kmalloc.  On failure returns NULL and @p stays valid.
+ */
+void *krealloc(const void *p, size_t size, gfp_t flags)
+    __attribute__((warn_unused_result));
+
+/*
+ * kfree - free what kmalloc, krealloc or kmem_cache_alloc returned, on the
+ * node it came from.  NULL and ZERO_SIZE_PTR are ignored.
+ */
+void kfree(const void *p);
+
+/* ksize - usable bytes at @p, at least what was asked; 0 for NULL. */
+size_t ksize(const void *p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

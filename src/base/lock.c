@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * base/lock.c - the contended half of the lock, and the rank checker.
+ *
+ * The protocol is Drepper's third mutex ("Futexes Are Tricky"): a waiter
+ * always leaves the word at 2, so an unlock that finds 2 wakes one.  It
+ * spins a little first, because the critical sections are short.
+ */
+#include "base/lock.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SPINS 64 /* about the length of a pool operation, in pauses */
+
+static void
+futex(uint32_t *word, int op, uint32_t value)
+{
+	int saved = errno;
+
+	syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+	errno = saved;
+}
+
+static void
+pause_cpu(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+void
+ns_lock_init(struct ns_lock *l, enum ns_rank rank)
+{
+	*l = (struct ns_lock)NS_LOCK_INIT(rank);
+	(void)rank;
+}
+
+ns_cold void
+ns_lock_wait(struct ns_lock *l)
+{
+	uint32_t zero;
+	int i;
+
+	for (i = 0; i < SPINS; i++) {
+		zero = 0;
+		if (ns_load_relaxed(&l->word) == 0 &&
+		    ns_cas_acquire(&l->word, &zero, 1u))
+			return;
+		pause_cpu();
+	}
+	while (ns_xchg_acquire(&l->word, 2u) != 0)
+		futex(&l->word, FUTEX_WAIT, 2);
+}
+
+ns_cold void
+ns_lock_wake(struct ns_lock *l)
+{
+	futex(&l->word, FUTEX_WAKE, 1);
+}
+
+#ifdef NS_DEBUG
+/*
+ * The ranks this thread holds, one count each.  fork() holds every heap and
+ * every pool at once, so equal ranks are allowed where lock.h says so.
+ */
+static __thread ns_tls_model uint16_t held[NS_RANK_MAX];
+
+static bool
+may_repeat(uint32_t rank)
+{
+	return rank == NS_RANK_HEAP || rank == NS_RANK_DEPOT ||
+	       rank == NS_RANK_VM || rank == NS_RANK_POOL;
+}
+
+void
+ns_rank_push(const struct ns_lock *l)
+{
+	uint32_t r;
+
+	ns_assert(l->rank > 0 && l->rank < NS_RANK_MAX);
+	for (r = l->rank + (may_repeat(l->rank) ? 1 : 0); r < NS_RANK_MAX; r++)
+		if (held[r] != 0)
+			ns_fatal("lock order: rank %u taken with rank %u held",
+				 l->rank, r);
+	held[l->rank]++;
+}
+
+void
+ns_rank_pop(const struct ns_lock *l)
+{
+	ns_assert(held[l->rank] > 0);
+	held[l->rank]--;
+}
+
+void
+ns_rank_fork_child(void)
+{
+	for (uint32_t r = 0; r < NS_RANK_MAX; r++)
+		held[r] = 0;
+}
+#endif

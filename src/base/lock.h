@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * base/lock.h - a 4-byte futex lock, and the one lock order.
+ *
+ * A thread takes locks in rising rank, at most one lock of a rank except
+ * where the rank says so.  Debug builds check every acquisition.  fork()
+ * takes them all in the same order (slab/fork.c).
+ *
+ * After fork() the child re-initialises every lock it holds; a lock word is
+ * never left owned by a thread that does not exist.
+ */
+#ifndef NS_LOCK_H
+#define NS_LOCK_H
+
+#include "base/base.h"
+#include "base/atomic.h"
+
+enum ns_rank {
+	NS_RANK_CACHES = 1, /* slab/cache.c: the list of all caches */
+	NS_RANK_REGISTRY,   /* slab/thread.c: the list of all threads */
+	NS_RANK_HEAP,	    /* slab/heap.c: a thread's slow paths; fork takes
+			       all of them, in registry order */
+	NS_RANK_DEPOT,	    /* slab/depot.c: one cache's slabs on one node */
+	NS_RANK_VM,	    /* vm/: one node's page queues */
+	NS_RANK_POOL,	    /* page/pool.c: one node's extents; fork takes
+			       all of them, in slot order */
+	NS_RANK_LEAF,	    /* holds nothing and calls nothing */
+	NS_RANK_MAX
+};
+
+struct ns_lock {
+	uint32_t word; /* [a] 0 free, 1 held, 2 held and waited for */
+#ifdef NS_DEBUG
+	uint32_t rank; /* [I] */
+#endif
+};
+
+#ifdef NS_DEBUG
+#define NS_LOCK_INIT(r) { 0, (r) }
+#else
+#define NS_LOCK_INIT(r) { 0 }
+#endif
+
+void ns_lock_init(struct ns_lock *l, enum ns_rank rank);
+void ns_lock_wait(struct ns_lock *l); /* the slow path of ns_lock */
+void ns_lock_wake(struct ns_lock *l); /* the slow path of ns_unlock */
+
+#ifdef NS_DEBUG
+void ns_rank_push(const struct ns_lock *l);
+void ns_rank_pop(const struct ns_lock *l);
+void ns_rank_fork_child(void);
+#else
+#define ns_rank_push(l)	     ((void)0)
+#define ns_rank_pop(l)	     ((void)0)
+#define ns_rank_fork_child() ((void)0)
+#endif
+
+ns_inline void
+ns_lock(struct ns_lock *l)
+{
+	uint32_t zero = 0;
+
+	ns_rank_push(l);
+	if (ns_unlikely(!ns_cas_acquire(&l->word, &zero, 1u)))
+		ns_lock_wait(l);
+}
+
+/* Takes the lock only if nobody holds it.  Not ranked: it cannot deadlock. */
+ns_inline bool
+ns_trylock(struct ns_lock *l)
+{
+	uint32_t zero = 0;
+
+	if (!ns_cas_acquire(&l->word, &zero, 1u))
+		return false;
+	ns_rank_push(l);
+	return true;
+}
+
+/* Pairs with the acquiring CAS of the next ns_lock. */
+ns_inline void
+ns_unlock(struct ns_lock *l)
+{
+	ns_rank_pop(l);
+	if (ns_unlikely(ns_xchg_acq_rel(&l->word, 0u) == 2))
+		ns_lock_wake(l);
+}
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * os/os.h - the operating system, behind one contract.
+ *
+ * Every call the library makes to the kernel for memory, placement, time
+ * and threads is here.  All keep errno, none allocates.  They return 0 (or
+ * a count) or -errno.  Addresses and lengths are page multiples.
+ */
+#ifndef NS_OS_H
+#define NS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NS_MAX_NODES 1024 /* the kernel's MAX_NUMNODES on every distro */
+#define NS_MASK_WORDS (NS_MAX_NODES / 64)
+
+/* A set of operating-system node numbers, always of the full width. */
+struct ns_nodemask {
+	uint64_t word[NS_MASK_WORDS];
+};
+
+static inline void
+ns_mask_set(struct ns_nodemask *m, unsigned node)
+{
+	m->word[node / 64] |= 1ul << (node % 64);
+}
+
+static inline bool
+ns_mask_test(const struct ns_nodemask *m, unsigned node)
+{
+	return node < NS_MAX_NODES && (m->word[node / 64] >> (node % 64)) & 1;
+}
+
+extern size_t ns_page_size;  /* [I] set by ns_os_init */
+extern size_t ns_page_shift; /* [I] */
+
+void ns_os_init(void);
+
+/* Address space.  Reserved memory is inaccessible and charged to nobody. */
+void *ns_os_reserve(size_t size, size_t align);	  /* NULL: refused */
+void ns_os_release(void *addr, size_t size);	  /* undo a reservation */
+int ns_os_commit(void *addr, size_t size);	  /* readable, writable, zero */
+int ns_os_purge(void *addr, size_t size);	  /* contents gone, zero again */
+int ns_os_thp(void *addr, size_t size, bool huge);
+
+/* RLIMIT_AS in bytes, SIZE_MAX when there is none. */
+size_t ns_os_address_limit(void);
+size_t ns_os_physical_memory(void); /* bytes installed */
+
+/*
+ * Placement.  A refusal with EPERM or ENOSYS (a container's filter) is
+ * remembered: later calls return it at once.  ns_os_placement() tells.
+ */
+int ns_os_bind(void *addr, size_t size, unsigned node); /* prefer @node */
+int ns_os_where(void *const *pages, size_t n, int *nodes); /* move_pages */
+int ns_os_allowed_nodes(struct ns_nodemask *mask); /* MPOL_F_MEMS_ALLOWED */
+int ns_os_placement(void); /* 0: works or untried; -errno: refused */
+
+/* Where the calling thread runs; either pointer may be NULL. */
+int ns_os_getcpu(unsigned *cpu, unsigned *node);
+
+/*
+ * The calling thread's rseq cpu_id word, which the kernel keeps current,
+ * or NULL when glibc has not registered rseq.
+ */
+const uint32_t *ns_os_rseq_cpu(void);
+
+uint64_t ns_os_now_ms(void); /* CLOCK_MONOTONIC_COARSE */
+uint64_t ns_os_random(void); /* from the kernel, never 0 */
+int ns_os_tid(void);
+bool ns_os_thread_alive(int tid); /* in this process */
+void ns_os_sleep_on(uint32_t *word, uint32_t value, uint64_t ms); /* futex */
+void ns_os_wake(uint32_t *word);
+int ns_os_lock_memory(void *addr, size_t size, bool lock); /* mlock(2) */
+
+/*
+ * Reads a small file into @buf, always terminated.  Returns the length or
+ * -errno.  Raw syscalls, so that it works before libc does.
+ */
+long ns_os_read_file(const char *path, char *buf, size_t size);
+
+/*
+ * Fault injection, for tests: the next calls of the named operation fail
+ * with @error, @count times, after @skip successes.
+ */
+enum ns_os_op {
+	NS_OS_RESERVE,
+	NS_OS_COMMIT,
+	NS_OS_PURGE,
+	NS_OS_BIND,
+	NS_OS_ALLOWED,
+	NS_OS_OPS
+};
+void ns_os_inject(enum ns_os_op op, int error, unsigned skip, unsigned count);
+
+#endif

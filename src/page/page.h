@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * page/page.h - the reservation, and each node's pool of page runs.
+ *
+ * A request for a run is satisfied in this order:
+ *  1. a partly used 2 MiB extent, the fullest in which it fits;
+ *  2. free whole extents, the smallest range that fits;
+ *  3. fresh extents, by committing more of the node's span;
+ *  4. the same on the next node in distance order (unless strict).
+ *
+ *	ns_base                                              ns_base + ns_total
+ *	|<- span of slot 0 ->|<- span of slot 1 ->| ... |
+ *	|unit|unit|unit|.....|                            64 KiB each
+ *	|<- extent: 32 units ->|                          2 MiB
+ *
+ *	unit u = (p - ns_base) >> NS_UNIT_SHIFT,  node slot = u >> units_shift
+ *	struct ns_unit ns_units[u]: out of band, demand-zero, on its node
+ *
+ * A *run* is a number of consecutive units; its first unit's descriptor
+ * says what it is and how long, the others say how far back the first is.
+ * What the kind-specific part of a descriptor means belongs to the layer
+ * that took the run.
+ */
+#ifndef NS_PAGE_H
+#define NS_PAGE_H
+
+#include "base/base.h"
+#include "base/atomic.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "topo/topo.h"
+
+#define NS_UNIT_SHIFT	16
+#define NS_UNIT		(1ul << NS_UNIT_SHIFT)
+#define NS_EXTENT_SHIFT 21
+#define NS_EXTENT	(1ul << NS_EXTENT_SHIFT)
+#define NS_EXTENT_UNITS 32u
+
+enum ns_kind {
+	NS_KIND_FREE = 0, /* not part of a run */
+	NS_KIND_TAIL,	  /* not the first unit of its run */
+	NS_KIND_SLAB,	  /* slab/: objects of one cache */
+	NS_KIND_LARGE,	  /* slab/large.c: one malloc block */
+	NS_KIND_HEAP,	  /* slab/: heaps and caches */
+	NS_KIND_VM,	  /* vm/: pages */
+};
+
+#define NS_UNIT_BODY 112
+
+/* [p] the pool's lock; [k] the layer named by kind. */
+struct ns_unit {
+	union {
+		char body[NS_UNIT_BODY]; /* [k] */
+		uint64_t align;
+	};
+	uint8_t kind;	 /* [a] stored release once the body is ready */
+	uint8_t zero;	 /* [k] the run was all zero when it was taken */
+	uint16_t slot;	 /* [k] whose span it lies in */
+	uint32_t nunits; /* [p] first unit: length of the run */
+	uint32_t back;	 /* [p] other units: distance to the first */
+	uint32_t spilled; /* [p] the run was asked of another node */
+};
+_Static_assert(sizeof(struct ns_unit) == 128, "two cache lines a unit");
+
+/* [I] all of them, once ns_page_init has returned. */
+extern char *ns_base;
+extern size_t ns_total;
+extern unsigned ns_span_shift;
+extern struct ns_unit *ns_units;
+
+/*
+ * Reserves the address space.  Idempotent; the first caller does it while
+ * others wait.  Returns 0 or -ENOMEM.
+ */
+int ns_page_init(void);
+
+ns_inline bool
+ns_ours(const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)ns_base < ns_total;
+}
+
+ns_inline unsigned
+ns_slot_of(const void *p)
+{
+	return (unsigned)(((uintptr_t)p - (uintptr_t)ns_base) >> ns_span_shift);
+}
+
+/* The descriptor of the unit that @p lies in; @p must be ours. */
+ns_inline struct ns_unit *
+ns_unit_of(const void *p)
+{
+	return ns_units + (((uintptr_t)p - (uintptr_t)ns_base) >> NS_UNIT_SHIFT);
+}
+
+ns_inline char *
+ns_unit_addr(const struct ns_unit *u)
+{
+	return ns_base + ((uintptr_t)(u - ns_units) << NS_UNIT_SHIFT);
+}
+
+/*
+ * Every descriptor is readable from the start (the zero page, kind FREE) and
+ * becomes writable as its node's span is committed.
+ *
+ * ns_run_of - the head descriptor of the run that @p is in, or NULL: not in a run.
+ */
+ns_inline struct ns_unit *
+ns_run_of(const void *p)
+{
+	struct ns_unit *u;
+
+	if (!ns_ours(p))
+		return NULL;
+	u = ns_unit_of(p);
+	switch (ns_load_acquire(&u->kind)) {
+	case NS_KIND_FREE:
+		return NULL;
+	case NS_KIND_TAIL:
+		return u - u->back;
+	default:
+		return u;
+	}
+}
+
+#define NS_RUN_STRICT 0x1u /* this slot or fail */
+#define NS_RUN_ZERO   0x2u /* prefer units known to be zero */
+#define NS_RUN_NOGROW 0x4u /* no system call: what is committed, or fail */
+
+/*
+ * ns_run_alloc - take a run of @nunits units near @slot.
+ * @align: in units, a power of two; runs above one extent start an extent.
+ *
+ * Returns the head descriptor: body all zero, kind NS_KIND_FREE until the
+ * caller publishes it with ns_run_publish, nunits, back, slot and zero set.
+ * NULL: no memory.  Takes pool locks one at a time.
+ */
+struct ns_unit *ns_run_alloc(unsigned slot, size_t nunits, size_t align,
+			     unsigned flags);
+
+ns_inline void
+ns_run_publish(struct ns_unit *u, enum ns_kind kind)
+{
+	/* Pairs with the acquire in ns_run_of. */
+	ns_store_release(&u->kind, (uint8_t)kind);
+}
+
+/* Give a run back.  @clean: its memory is zero again (never written). */
+void ns_run_free(struct ns_unit *u, bool clean);
+
+/*
+ * ns_run_grow - extend a run in place to @nunits.  Returns true if the units
+ * behind it were free and now belong to it.  They may be dirty: u->zero is
+ * cleared unless they were zero too.
+ */
+bool ns_run_grow(struct ns_unit *u, size_t nunits);
+
+/* Give back the units of a run beyond the first @nunits. */
+void ns_run_shrink(struct ns_unit *u, size_t nunits);
+
+/* One node's figures, in bytes (page/pool.c). */
+struct ns_pool_stat {
+	uint64_t used, retained, committed, span, limit, spilled, purged;
+	uint64_t huge; /* bytes in fully used extents */
+};
+
+void ns_pool_stat(unsigned slot, struct ns_pool_stat *st);
+
+/* Units that could still be given out by @slot without spilling. */
+size_t ns_pool_available(unsigned slot);
+
+/* Purge until at most @keep bytes are retained on @slot; bytes purged. */
+size_t ns_pool_purge(unsigned slot, size_t keep);
+
+/* Purge what has been free for the decay time; bytes still retained. */
+size_t ns_pool_decay(unsigned slot, uint64_t now_ms);
+
+/* Maintenance (page/maint.c): one thread, started when it is worth it. */
+void ns_maint_poke(void);	/* from slow paths that hold no lock */
+void ns_maint_fork_child(void);
+
+/* fork (slab/fork.c calls): all pool locks, in slot order. */
+void ns_pools_lock(void);
+void ns_pools_unlock(void);
+void ns_pools_fork_child(void);
+
+/* Debug builds: every pool's books are right (tests call it too). */
+void ns_pool_check(unsigned slot);
+
+#endif
