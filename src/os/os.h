@@ -42,6 +42,7 @@ void ns_os_init(void);
 void *ns_os_reserve(size_t size, size_t align);	  /* NULL: refused */
 void ns_os_release(void *addr, size_t size);	  /* undo a reservation */
 int ns_os_commit(void *addr, size_t size);	  /* readable, writable, zero */
+int ns_os_readable(void *addr, size_t size);	  /* zero, not charged */
 int ns_os_purge(void *addr, size_t size);	  /* contents gone, zero again */
 int ns_os_thp(void *addr, size_t size, bool huge);
 

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * os/linux.c - the contract of os.h, on Linux.
+ *
+ * libc's wrappers are used where they are thin; policy calls, which libc
+ * does not wrap, go through syscall(2) with masks of full width: the kernel
+ * reads maxnode - 1 bits, so one more than the width is passed and the top
+ * node is never lost.
+ */
+#include "os/os.h"
+
+#include "base/atomic.h"
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <numaif.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MASK_BITS (NS_MAX_NODES + 1ul)
+
+size_t ns_page_size = 4096;
+size_t ns_page_shift = 12;
+
+static int refused; /* [a] 0, or the -errno with which policy was refused */
+
+/* [a] fault injection: successes left, then failures left */
+static struct {
+	unsigned skip, count;
+	int error;
+} inject[NS_OS_OPS];
+
+void
+ns_os_inject(enum ns_os_op op, int error, unsigned skip, unsigned count)
+{
+	ns_store_relaxed(&inject[op].error, error);
+	ns_store_relaxed(&inject[op].skip, skip);
+	ns_store_relaxed(&inject[op].count, count);
+}
+
+static int
+injected(enum ns_os_op op)
+{
+	if (ns_likely(ns_load_relaxed(&inject[op].count) == 0))
+		return 0;
+	if (ns_load_relaxed(&inject[op].skip) > 0) {
+		ns_sub_relaxed(&inject[op].skip, 1u);
+		return 0;
+	}
+	ns_sub_relaxed(&inject[op].count, 1u);
+	return -ns_load_relaxed(&inject[op].error);
+}
+
+void
+ns_os_init(void)
+{
+	unsigned long size = getauxval(AT_PAGESZ);
+
+	if (size != 0) {
+		ns_page_size = size;
+		ns_page_shift = ns_log2_floor(size);
+	}
+}
+
+/* The result of a call that sets errno, as 0 or -errno; errno is kept. */
+static int
+result(long rc, int saved)
+{
+	int error = rc < 0 ? -errno : 0;
+
+	errno = saved;
+	return error;
+}
+
+void *
+ns_os_reserve(size_t size, size_t align)
+{
+	int saved = errno;
+	char *p, *q;
+
+	if (injected(NS_OS_RESERVE) != 0 || size + align < size)
+		return NULL;
+	p = mmap(NULL, size + align, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	errno = saved;
+	if (p == MAP_FAILED)
+		return NULL;
+	q = (char *)ns_round_up((uintptr_t)p, align);
+	if (q > p)
+		ns_os_release(p, (size_t)(q - p));
+	ns_os_release(q + size, align - (size_t)(q - p));
+	return q;
+}
+
+void
+ns_os_release(void *addr, size_t size)
+{
+	int saved = errno;
+
+	if (size > 0)
+		munmap(addr, size);
+	errno = saved;
+}
+
+int
+ns_os_commit(void *addr, size_t size)
+{
+	int saved = errno, error = injected(NS_OS_COMMIT);
+
+	if (error != 0)
+		return error;
+	return result(mprotect(addr, size, PROT_READ | PROT_WRITE), saved);
+}
+
+int
+ns_os_readable(void *addr, size_t size)
+{
+	int saved = errno;
+
+	return result(mprotect(addr, size, PROT_READ), saved);
+}
+
+int
+ns_os_purge(void *addr, size_t size)
+{
+	int saved = errno, error = injected(NS_OS_PURGE);
+
+	if (error != 0)
+		return error;
+	return result(madvise(addr, size, MADV_DONTNEED), saved);
+}
+
+int
+ns_os_thp(void *addr, size_t size, bool huge)
+{
+	int saved = errno;
+
+	return result(madvise(addr, size,
+			      huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE), saved);
+}
+
+size_t
+ns_os_address_limit(void)
+{
+	struct rlimit rl;
+	int saved = errno;
+
+	if (result(getrlimit(RLIMIT_AS, &rl), saved) != 0 ||
+	    rl.rlim_cur == RLIM_INFINITY)
+		return SIZE_MAX;
+	return rl.rlim_cur;
+}
+
+size_t
+ns_os_physical_memory(void)
+{
+	struct sysinfo si;
+	int saved = errno;
+
+	if (result(sysinfo(&si), saved) != 0)
+		return 1ul << 30;
+	return si.totalram * (size_t)si.mem_unit;
+}
+
+static int
+policy_result(long rc, int saved)
+{
+	int error = result(rc, saved);
+
+	if (error == -EPERM || error == -ENOSYS)
+		ns_store_relaxed(&refused, error);
+	return error;
+}
+
+int
+ns_os_placement(void)
+{
+	return ns_load_relaxed(&refused);
+}
+
+int
+ns_os_bind(void *addr, size_t size, unsigned node)
+{
+	struct ns_nodemask mask = { { 0 } };
+	int saved = errno, error = injected(NS_OS_BIND);
+
+	if (error == 0)
+		error = ns_load_relaxed(&refused);
+	if (error != 0)
+		return error;
+	ns_mask_set(&mask, node);
+	return policy_result(syscall(SYS_mbind, addr, size, MPOL_PREFERRED,
+				     mask.word, MASK_BITS, 0), saved);
+}
+
+int
+ns_os_where(void *const *pages, size_t n, int *nodes)
+{
+	int saved = errno;
+
+	return policy_result(syscall(SYS_move_pages, 0, n, pages, NULL, nodes,
+				     0), saved);
+}
+
+int
+ns_os_allowed_nodes(struct ns_nodemask *mask)
+{
+	int saved = errno, error = injected(NS_OS_ALLOWED);
+
+	if (error != 0)
+		return error;
+	*mask = (struct ns_nodemask){ { 0 } };
+	return policy_result(syscall(SYS_get_mempolicy, NULL, mask->word,
+				     MASK_BITS - 1, NULL,
+				     MPOL_F_MEMS_ALLOWED), saved);
+}
+
+int
+ns_os_getcpu(unsigned *cpu, unsigned *node)
+{
+	int saved = errno;
+
+	return result(syscall(SYS_getcpu, cpu, node, NULL), saved);
+}
+
+/*
+ * Weak: a libc without rseq leaves them undefined.  __rseq_size is 0 when
+ * glibc was told not to register, or somebody else had.
+ */
+extern const unsigned int __rseq_size __attribute__((weak));
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+
+const uint32_t *
+ns_os_rseq_cpu(void)
+{
+	const struct rseq *rs;
+
+	if (&__rseq_size == NULL || &__rseq_offset == NULL || __rseq_size == 0)
+		return NULL;
+	rs = (const struct rseq *)((char *)__builtin_thread_pointer() +
+				   __rseq_offset);
+	if ((int32_t)rs->cpu_id < 0)
+		return NULL;
+	return (const uint32_t *)&rs->cpu_id;
+}
+
+uint64_t
+ns_os_now_ms(void)
+{
+	struct timespec ts;
+	int saved = errno;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	errno = saved;
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* AT_RANDOM is fresh for each exec and needs no syscall. */
+uint64_t
+ns_os_random(void)
+{
+	const uint64_t *seed = (const uint64_t *)getauxval(AT_RANDOM);
+	uint64_t r = 0x9e3779b97f4a7c15ul ^ (uintptr_t)&r;
+	int saved = errno;
+
+	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) < 0 && seed != NULL)
+		r ^= seed[1];
+	errno = saved;
+	return r != 0 ? r : 1;
+}
+
+int
+ns_os_tid(void)
+{
+	return (int)syscall(SYS_gettid);
+}
+
+bool
+ns_os_thread_alive(int tid)
+{
+	int saved = errno;
+
+	return result(syscall(SYS_tgkill, getpid(), tid, 0), saved) != -ESRCH;
+}
+
+void
+ns_os_sleep_on(uint32_t *word, uint32_t value, uint64_t ms)
+{
+	struct timespec ts = { (time_t)(ms / 1000),
+			       (long)(ms % 1000) * 1000000 };
+	int saved = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value,
+		ms == UINT64_MAX ? NULL : &ts, NULL, 0);
+	errno = saved;
+}
+
+void
+ns_os_wake(uint32_t *word)
+{
+	int saved = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	errno = saved;
+}
+
+int
+ns_os_lock_memory(void *addr, size_t size, bool lock)
+{
+	int saved = errno;
+
+	return result(lock ? mlock(addr, size) : munlock(addr, size), saved);
+}
+
+long
+ns_os_read_file(const char *path, char *buf, size_t size)
+{
+	int saved = errno;
+	size_t len = 0;
+	long n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		n = -errno;
+		errno = saved;
+		return n;
+	}
+	do {
+		n = read(fd, buf + len, size - 1 - len);
+		if (n > 0)
+			len += (size_t)n;
+	} while ((n > 0 && len < size - 1) || (n < 0 && errno == EINTR));
+	if (n < 0)
+		n = -errno;
+	else
+		n = (long)len;
+	buf[len] = '\0';
+	close(fd);
+	errno = saved;
+	return n;
+}
