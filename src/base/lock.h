@@ -22,6 +22,7 @@ enum ns_rank {
 			       all of them, in registry order */
 	NS_RANK_DEPOT,	    /* slab/depot.c: one cache's slabs on one node */
 	NS_RANK_VM,	    /* vm/: one node's page queues */
+	NS_RANK_PURGE,	    /* page/pool.c: who purges a node; fork too */
 	NS_RANK_POOL,	    /* page/pool.c: one node's extents; fork takes
 			       all of them, in slot order */
 	NS_RANK_LEAF,	    /* holds nothing and calls nothing */

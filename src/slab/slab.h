@@ -60,7 +60,6 @@ struct ns_slab {
 	/* second cache line: slow paths only */
 	struct ns_list link;	/* [o] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
-	uint64_t pad[3];
 };
 _Static_assert(sizeof(struct ns_slab) <= NS_UNIT_BODY, "fits a descriptor");
 _Static_assert(offsetof(struct ns_slab, link) == 64, "hot fields: one line");
@@ -83,8 +82,7 @@ struct ns_heap {
 	struct ns_lock lock;	  /* NS_RANK_HEAP */
 	uint8_t class_map[NS_DIRECT_MAX / 16 + 1]; /* [I] size to class */
 	struct ns_list link;	  /* [r] registry's list of spare heaps */
-	char pad[NS_HEAP_HEADER - 32 - 8 - (NS_DIRECT_MAX / 16 + 1) - 7 - 16];
-	struct ns_bin bin[];
+	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
 };
 _Static_assert(offsetof(struct ns_heap, bin) == NS_HEAP_HEADER, "header");
 
@@ -107,9 +105,7 @@ struct ns_depot {
 	uint32_t slot;	       /* [I] */
 	uint32_t next_color;   /* [a] */
 	uint64_t total_slabs;  /* [a] of this cache on this node, any state */
-	char pad[8];
-};
-_Static_assert(sizeof(struct ns_depot) == 64, "one line each");
+} __attribute__((aligned(NS_CACHELINE)));
 
 struct kmem_cache {
 	uint32_t id;	   /* [I] index of its bins */

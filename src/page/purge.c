@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * page/purge.c - giving free memory back to the kernel.
+ *
+ * A purge claims the oldest dirty units as if they were allocated, drops the
+ * pool's lock, tells the kernel, and frees them as clean.  An allocation
+ * never waits for the kernel; at worst it finds an extent claimed and takes
+ * another.  purge_lock admits one purge a pool at a time, and lets fork()
+ * wait until nothing is claimed.
+ */
+#include "page/pool.h"
+
+#include "base/options.h"
+
+static int
+purge_units(const struct ns_claim *c)
+{
+	char *base = ns_base +
+		     ((size_t)(c->first - ns_extents) << NS_EXTENT_SHIFT);
+	uint32_t bits = c->bits, run;
+	unsigned at, n;
+	int error = 0;
+
+	if (bits == NS_EXTENT_FULL)
+		return ns_os_purge(base, c->len << NS_EXTENT_SHIFT);
+	while (bits != 0 && error == 0) {
+		at = ns_ctz(bits);
+		run = ~(bits >> at);
+		n = run != 0 ? ns_ctz(run) : NS_EXTENT_UNITS - at;
+		error = ns_os_purge(base + ((size_t)at << NS_UNIT_SHIFT),
+				    (size_t)n << NS_UNIT_SHIFT);
+		bits &= bits + (1u << at); /* clears the lowest run */
+	}
+	return error;
+}
+
+/* Purges while @more says so; returns the bytes given back. */
+static size_t
+purge_while(struct ns_pool *p, bool (*more)(const struct ns_pool *, uint64_t),
+	    uint64_t arg)
+{
+	uint64_t before = ns_load_relaxed(&p->purged);
+	struct ns_claim c;
+	bool ok = true;
+
+	ns_lock(&p->purge_lock);
+	ns_lock(&p->lock);
+	while (ok && more(p, arg) && ns_pool_claim(p, &c)) {
+		ns_unlock(&p->lock);
+		ok = purge_units(&c) == 0;
+		ns_lock(&p->lock);
+		ns_pool_unclaim(p, &c, ok);
+	}
+	ns_unlock(&p->lock);
+	ns_unlock(&p->purge_lock);
+	return (ns_load_relaxed(&p->purged) - before) << NS_UNIT_SHIFT;
+}
+
+static bool
+above(const struct ns_pool *p, uint64_t units)
+{
+	return p->retained > units;
+}
+
+static bool
+older(const struct ns_pool *p, uint64_t than)
+{
+	return !ns_list_empty(&p->dirty) &&
+	       ns_list_first(&p->dirty, struct ns_extent, dirty_link)->stamp <=
+		   than;
+}
+
+size_t
+ns_pool_purge(unsigned slot, size_t keep)
+{
+	return purge_while(&ns_pools[slot], above, keep >> NS_UNIT_SHIFT);
+}
+
+size_t
+ns_pool_decay(unsigned slot, uint64_t now)
+{
+	struct ns_pool *p = &ns_pools[slot];
+
+	if (now >= ns_options.purge_ms)
+		purge_while(p, older, now - ns_options.purge_ms);
+	return ns_load_relaxed(&p->retained) << NS_UNIT_SHIFT;
+}
