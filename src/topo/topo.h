@@ -24,12 +24,12 @@
 #define NS_MAX_CPUS  8192 /* the kernel's largest NR_CPUS */
 
 struct ns_topo {
-	unsigned nslots;		  /* [I] at least 1 */
-	bool one_node;			  /* [I] no CPU checks needed */
-	bool fake;			  /* [I] NUMASLAB_FAKE_NODES: no binding */
+	unsigned nslots; /* [I] at least 1 */
+	bool one_node;   /* [I] no CPU checks needed */
+	bool fake;       /* [I] NUMASLAB_FAKE_NODES: no binding */
 	uint16_t node_of_slot[NS_MAX_SLOTS]; /* [I] */
 	uint16_t slot_of_node[NS_MAX_NODES]; /* [I] NS_NO_SLOT: no memory */
-	bool allowed[NS_MAX_SLOTS];	  /* [I] by cpuset at start */
+	bool allowed[NS_MAX_SLOTS];          /* [I] by cpuset at start */
 };
 
 extern struct ns_topo ns_topo;
