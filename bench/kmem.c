@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bench/kmem.c - object caches against malloc.
+ *
+ * The object is a connection as a server keeps it: a mutex, a condition, a
+ * list head and a table of pointers, which take some work to set up and are
+ * in their initial state again when the connection ends (Bonwick's case for
+ * constructors).
+ *
+ *	obj_*	 one object allocated, used and freed:
+ *		 ctor	from a cache whose constructor did the set-up
+ *		 init	from a cache without, set up each time
+ *		 malloc	from malloc, set up each time
+ *	batch_*	 the same, 256 objects at a time; time is for one object
+ *	bulk_*	 plain objects: kmem_cache_alloc_bulk, one by one, malloc
+ *	node_*	 kmem_cache_alloc_node of the home node, kmem_cache_alloc
+ *	zalloc_* zeroed objects: kmem_cache_zalloc, calloc
+ *	kmalloc, malloc	 pairs by size
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <numaslab/kmem.h>
+#include <numaslab/numaslab.h>
+
+#include "gbench.h"
+
+#define NBATCH 256
+
+struct link {
+	struct link *next, *prev;
+};
+
+struct connection {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct link requests;
+	void *buckets[32];
+	uint64_t served;
+};
+
+static void
+connection_init(void *p)
+{
+	struct connection *c = p;
+
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->changed, NULL);
+	c->requests.next = c->requests.prev = &c->requests;
+	memset(c->buckets, 0, sizeof(c->buckets));
+	c->served = 0;
+}
+
+/* As little as a connection can do; leaves it in its initial state. */
+static void
+connection_use(struct connection *c)
+{
+	c->buckets[0] = c;
+	c->served++;
+	gbench_use(c);
+	c->buckets[0] = NULL;
+	c->served = 0;
+}
+
+enum source { CTOR, INIT, MALLOC };
+
+static struct kmem_cache *cache[2]; /* by source: CTOR, INIT */
+
+static void *
+source_get(enum source source)
+{
+	void *p;
+
+	if (source == MALLOC)
+		p = malloc(sizeof(struct connection));
+	else
+		p = kmem_cache_alloc(cache[source], GFP_KERNEL);
+	if (source != CTOR)
+		connection_init(p);
+	return p;
+}
+
+static void
+source_put(enum source source, void *p)
+{
+	if (source == MALLOC)
+		free(p);
+	else
+		kmem_cache_free(cache[source], p);
+}
+
+static inline __attribute__((always_inline)) void
+obj(struct gbench *b, enum source source)
+{
+	gbench_loop(b) {
+		struct connection *c = source_get(source);
+
+		connection_use(c);
+		source_put(source, c);
+	}
+	gbench_set_items(b, b->iterations);
+}
+
+static inline __attribute__((always_inline)) void
+batch(struct gbench *b, enum source source)
+{
+	struct connection *c[NBATCH];
+
+	gbench_loop_batch(b, NBATCH) {
+		for (int i = 0; i < NBATCH; i++) {
+			c[i] = source_get(source);
+			connection_use(c[i]);
+		}
+		for (int i = 0; i < NBATCH; i++)
+			source_put(source, c[i]);
+	}
+	gbench_set_items(b, b->iterations);
+}
+
+#define CASES_OF(name, source)                     \
+	static void obj_##name(struct gbench *b)   \
+	{                                          \
+		obj(b, source);                    \
+	}                                          \
+	static void batch_##name(struct gbench *b) \
+	{                                          \
+		batch(b, source);                  \
+	}
+CASES_OF(ctor, CTOR)
+CASES_OF(init, INIT)
+CASES_OF(malloc, MALLOC)
+
+static struct kmem_cache *plain; /* 256 bytes */
+
+static void
+bulk_kmem(struct gbench *b)
+{
+	size_t n = (size_t)b->arg[0];
+	void *p[NBATCH];
+
+	gbench_loop_batch(b, (int64_t)n) {
+		if (!kmem_cache_alloc_bulk(plain, GFP_KERNEL, n, p))
+			abort();
+		gbench_use(p);
+		kmem_cache_free_bulk(plain, n, p);
+	}
+	gbench_set_items(b, b->iterations);
+}
+
+static void
+bulk_single(struct gbench *b)
+{
+	size_t n = (size_t)b->arg[0];
+	void *p[NBATCH];
+
+	gbench_loop_batch(b, (int64_t)n) {
+		for (size_t i = 0; i < n; i++)
+			p[i] = kmem_cache_alloc(plain, GFP_KERNEL);
+		gbench_use(p);
+		for (size_t i = 0; i < n; i++)
+			kmem_cache_free(plain, p[i]);
+	}
+	gbench_set_items(b, b->iterations);
+}
+
+static void
+bulk_malloc(struct gbench *b)
+{
+	size_t n = (size_t)b->arg[0];
+	void *p[NBATCH];
+
+	gbench_loop_batch(b, (int64_t)n) {
+		for (size_t i = 0; i < n; i++)
+			p[i] = malloc(256);
+		gbench_use(p);
+		for (size_t i = 0; i < n; i++)
+			free(p[i]);
+	}
+	gbench_set_items(b, b->iterations);
+}
+
+static void
+node_home(struct gbench *b)
+{
+	int node = numaslab_home_node();
+
+	gbench_loop(b) {
+		void *p = kmem_cache_alloc_node(plain, GFP_KERNEL, node);
+
+		gbench_use(p);
+		kmem_cache_free(plain, p);
+	}
+}
+
+static void
+node_any(struct gbench *b)
+{
+	gbench_loop(b) {
+		void *p = kmem_cache_alloc(plain, GFP_KERNEL);
+
+		gbench_use(p);
+		kmem_cache_free(plain, p);
+	}
+}
+
+static void
+zalloc_kmem(struct gbench *b)
+{
+	gbench_loop(b) {
+		void *p = kmem_cache_zalloc(plain, GFP_KERNEL);
+
+		gbench_use(p);
+		kmem_cache_free(plain, p);
+	}
+}
+
+static void
+zalloc_calloc(struct gbench *b)
+{
+	gbench_loop(b) {
+		void *p = calloc(1, 256);
+
+		gbench_use(p);
+		free(p);
+	}
+}
+
+static void
+pair_kmalloc(struct gbench *b)
+{
+	size_t size = (size_t)b->arg[0];
+
+	gbench_loop(b) {
+		void *p = kmalloc(size, GFP_KERNEL);
+
+		gbench_use(p);
+		kfree(p);
+	}
+}
+
+static void
+pair_malloc(struct gbench *b)
+{
+	size_t size = (size_t)b->arg[0];
+
+	gbench_loop(b) {
+		void *p = malloc(size);
+
+		gbench_use(p);
+		free(p);
+	}
+}
+
+#define THREADS    .threads = { 1, 2 }
+#define BULK_SIZES .args = { GBENCH_LIST("n", 16, 256) }
+#define PAIR_SIZES .args = { GBENCH_LIST("size", 64, 1024, 16384) }
+
+static const struct gbench_case cases[] = {
+	{ .name = "obj_ctor", .run = obj_ctor, THREADS },
+	{ .name = "obj_init", .run = obj_init, THREADS },
+	{ .name = "obj_malloc", .run = obj_malloc, THREADS },
+	{ .name = "batch_ctor", .run = batch_ctor, THREADS },
+	{ .name = "batch_init", .run = batch_init, THREADS },
+	{ .name = "batch_malloc", .run = batch_malloc, THREADS },
+	{ .name = "bulk_kmem", .run = bulk_kmem, BULK_SIZES },
+	{ .name = "bulk_single", .run = bulk_single, BULK_SIZES },
+	{ .name = "bulk_malloc", .run = bulk_malloc, BULK_SIZES },
+	{ .name = "node_home", .run = node_home },
+	{ .name = "node_any", .run = node_any },
+	{ .name = "zalloc_kmem", .run = zalloc_kmem },
+	{ .name = "zalloc_calloc", .run = zalloc_calloc },
+	{ .name = "kmalloc", .run = pair_kmalloc, PAIR_SIZES },
+	{ .name = "malloc", .run = pair_malloc, PAIR_SIZES },
+	{ 0 }
+};
+
+int
+main(int argc, char **argv)
+{
+	unsigned size = sizeof(struct connection);
+	int rc;
+
+	cache[CTOR] = kmem_cache_create("bench-ctor", size, 0, SLAB_PANIC,
+					connection_init);
+	cache[INIT] =
+	    kmem_cache_create("bench-init", size, 0, SLAB_PANIC, NULL);
+	plain = kmem_cache_create("bench-plain", 256, 0, SLAB_PANIC, NULL);
+	rc = gbench_main(argc, argv, cases);
+	kmem_cache_destroy(cache[CTOR]);
+	kmem_cache_destroy(cache[INIT]);
+	kmem_cache_destroy(plain);
+	return rc;
+}
