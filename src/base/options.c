@@ -30,7 +30,7 @@ ns_parse_size(const char *s, uint64_t *value, size_t *pos)
 	if (p == s)
 		return -EINVAL;
 	if (*p != '\0') {
-		found = strchr(suffix, *p & ~0x20);
+		found = memchr(suffix, *p & ~0x20, sizeof(suffix) - 1);
 		if (found == NULL || p[1] != '\0') {
 			*pos += found != NULL;
 			return -EINVAL;
