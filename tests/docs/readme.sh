@@ -39,6 +39,7 @@ check_paths()
 	} | sort -u >"$tmp/words"
 	while read -r word; do
 		path=${word#./}
+		path=${path#../}
 		path=${path%/}
 		path=${path%%:*}
 		[ -n "$path" ] || continue
