@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* vm/check.c - are a node's books right?  For tests and debug builds. */
+#include "vm/vm.h"
+
+struct sums {
+	uint64_t free, pages, allocated, away;
+};
+
+static void
+must(bool cond, const char *what, unsigned slot)
+{
+	if (!cond)
+		ns_fatal("pages of slot %u: %s", slot, what);
+}
+
+static void
+check_page(const struct ns_vm_chunk *c, uint32_t i, struct sums *sum,
+	   unsigned slot)
+{
+	const struct vm_page *m = &c->pages[i];
+	struct ns_unit *u = ns_container_of(c, struct ns_unit, body);
+
+	must(m->addr == ns_unit_addr(u) + i * ns_page_size, "address", slot);
+	must(ns_vm_chunk_of("check", m) == c, "page of another chunk", slot);
+	switch (ns_load_relaxed(&m->state)) {
+	case NS_VM_FREE:
+		break;
+	case NS_VM_RESERVE:
+		sum->away++;
+		break;
+	default:
+		sum->allocated++;
+	}
+}
+
+static void
+check_chunk(struct ns_vm_node *n, struct ns_vm_chunk *c, struct sums *sum)
+{
+	struct ns_unit *u = ns_container_of(c, struct ns_unit, body);
+	uint32_t i, dirty = 0, uncarved = c->npages - c->carved;
+	const struct vm_page *m;
+
+	must(c->role == NS_VM_CHUNK && u->slot == n->slot, "chunk", n->slot);
+	must(c->npages == u->nunits * (NS_UNIT / ns_page_size) &&
+	     c->carved <= c->npages, "size of a chunk", n->slot);
+	for (m = c->dirty; m != NULL; m = m->next, dirty++) {
+		must(m >= c->pages && m < c->pages + c->carved,
+		     "free list leaves its chunk", n->slot);
+		must(ns_load_relaxed(&m->state) == NS_VM_FREE,
+		     "page of a free list is not free", n->slot);
+		must(dirty < c->npages, "free list has a loop", n->slot);
+	}
+	must(c->nfree == dirty + uncarved, "free pages of a chunk", n->slot);
+	must(ns_list_empty(&c->free_link) ==
+	     (dirty == 0 && (u->zero || uncarved == 0)), "dirty list",
+	     n->slot);
+	must(ns_list_empty(&c->fresh_link) == (!u->zero || uncarved == 0),
+	     "fresh list", n->slot);
+	for (i = 0; i < c->carved; i++)
+		check_page(c, i, sum, n->slot);
+	sum->free += c->nfree;
+	sum->pages += c->npages;
+}
+
+static uint64_t
+in_reserve(const struct ns_vm_node *n)
+{
+	uint64_t pages = 0;
+
+	for (unsigned i = 0; i < n->intr; i++)
+		pages += ns_load_relaxed(&n->reserve[i]) != NULL;
+	return pages;
+}
+
+void
+ns_vm_check(unsigned slot)
+{
+	struct ns_vm_node *n = &ns_vm_nodes[slot];
+	struct sums sum = { 0, 0, 0, 0 };
+	struct ns_list *l;
+
+	ns_lock(&n->lock);
+	ns_list_for_each(l, &n->chunks)
+		check_chunk(n, ns_container_of(l, struct ns_vm_chunk, link),
+			    &sum);
+	must(sum.free == n->nfree, "free pages", slot);
+	must(sum.pages == n->npages, "all pages", slot);
+	must(ns_load_relaxed(&n->nreserve) <= n->intr, "reserve", slot);
+	must(in_reserve(n) <= n->intr, "words of the reserve", slot);
+	/* A page between two owners' hands is in no sum. */
+	must(sum.free + sum.allocated + sum.away <= sum.pages, "states", slot);
+	ns_unlock(&n->lock);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/node.c - one node's pages: classes, watermarks, the reserve's refill.
+ *
+ * 1. What a node *holds* are the free pages in its chunks and in its
+ *    reserve.  NORMAL may take a page while the node holds more than low,
+ *    SYSTEM while it holds more than intr, INTERRUPT while it holds any.  A
+ *    request that may not makes the node grow first, and fails only when the
+ *    pool has nothing left.  So what lies below the watermarks is not a
+ *    share of a budget that malloc could eat meanwhile: it is committed
+ *    memory in the vm layer's hands.
+ * 2. The interrupt watermark's pages are the reserve (reserve.c): populated,
+ *    and to be had without the lock.  NORMAL and SYSTEM requests and frees
+ *    refill it before anything else, so that more than intr held means a
+ *    free page in a chunk.
+ * 3. INTERRUPT takes a page of a chunk if it gets the lock without waiting,
+ *    else one of the reserve; it never grows the node and never refills.  It
+ *    may therefore be called in a signal handler that interrupted any of
+ *    this.  One exception: the first request of all to a node sets the node
+ *    up, whatever its class.
+ * 4. Nobody sleeps: the lock is held for list operations only, never while
+ *    in the pool or the kernel, so that who waits for it waits for some
+ *    hundred instructions, or for one time slice when the holder loses its
+ *    processor.  INTERRUPT does not wait even for that.
+ * 5. VM_ALLOC_ZERO takes a fresh page while there is one and lets the node
+ *    grow for more while it holds few others; beyond that it gets a dirty
+ *    page without PG_ZERO, since it is a preference and not worth an endless
+ *    pile of dirty pages.  Nothing is zeroed here.
+ * 6. fork: the handlers hold every node's lock, so the lists are whole in
+ *    the child.  A page or chunk that another thread had in hand between two
+ *    critical sections is lost to the child: at most one of each a thread.
+ * 7. What it gives up: an INTERRUPT request that finds the lock taken sees
+ *    only the reserve, and one that finds a page on its way there (being
+ *    populated) does not see that page.
+ */
+#include "vm/vm.h"
+
+struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
+
+static struct ns_lock init_lock = NS_LOCK_INIT(NS_RANK_VM);
+static uint32_t ready; /* [a] ns_vm_init is done */
+
+static void
+node_init(struct ns_vm_node *n, unsigned slot)
+{
+	struct ns_pool_stat st;
+	size_t limit, cluster;
+
+	ns_pool_stat(slot, &st);
+	limit = ns_min(st.limit, st.span);
+	cluster = ns_min(NS_VM_CLUSTER, limit / NS_VM_CLUSTER_SHARE);
+	cluster = ns_max(cluster / ns_page_size, 1);
+	ns_lock_init(&n->lock, NS_RANK_VM);
+	n->slot = slot;
+	n->intr = (uint32_t)cluster;
+	n->low = 3 * n->intr;
+	n->keep = 2 * n->intr;
+	n->max_units = (uint32_t)ns_max(
+	    ns_min(NS_EXTENT_UNITS, limit / NS_UNIT / 16), 1);
+	ns_list_init(&n->dirty);
+	ns_list_init(&n->fresh);
+	ns_list_init(&n->chunks);
+	ns_list_init(&n->metas);
+}
+
+static ns_cold int
+init(void)
+{
+	int error = ns_page_init();
+	unsigned s;
+
+	if (error != 0)
+		return error;
+	ns_lock(&init_lock);
+	if (ns_load_relaxed(&ready) == 0) {
+		for (s = 0; s < ns_topo.nslots; s++)
+			node_init(&ns_vm_nodes[s], s);
+		/* Pairs with the acquire in ns_vm_init. */
+		ns_store_release(&ready, 1u);
+	}
+	ns_unlock(&init_lock);
+	return 0;
+}
+
+int
+ns_vm_init(void)
+{
+	return ns_likely(ns_load_acquire(&ready) != 0) ? 0 : init();
+}
+
+/*
+ * Fills the reserve from the chunks.  The lock is held, and dropped while a
+ * page is populated: writing a zero byte keeps a zero page zero.
+ */
+static void
+refill(struct ns_vm_node *n)
+{
+	struct vm_page *m;
+
+	while (n->nfree > 0 && ns_vm_reserve_ticket(n)) {
+		m = ns_vm_take(n, false);
+		ns_store_relaxed(&m->state, NS_VM_RESERVE);
+		ns_unlock(&n->lock);
+		*(volatile char *)m->addr = 0;
+		ns_vm_reserve_push(n, m);
+		ns_lock(&n->lock);
+	}
+}
+
+/* The first request to a node: pages up to the watermark, a full reserve. */
+static ns_cold void
+set_up(struct ns_vm_node *n)
+{
+	ns_lock(&n->lock);
+	while (ns_vm_held(n) <= n->low) {
+		bool grown;
+
+		ns_unlock(&n->lock);
+		grown = ns_vm_grow(n, true);
+		ns_lock(&n->lock);
+		if (!grown)
+			break;
+	}
+	refill(n);
+	ns_unlock(&n->lock);
+	ns_store_relaxed(&n->used, 1u);
+}
+
+/* Would it serve VM_ALLOC_ZERO to grow: see 5? */
+static bool
+wants_fresh(const struct ns_vm_node *n)
+{
+	return ns_list_empty(&n->fresh) && n->nfree <= n->low + n->keep;
+}
+
+/*
+ * NORMAL and SYSTEM: a page while the node holds more than @mark.  The lock
+ * is held, and dropped for growing; *grew tells.
+ */
+static struct vm_page *
+take_above(struct ns_vm_node *n, uint32_t mark, bool zero, bool *grew)
+{
+	bool want_fresh = zero, room = true;
+
+	for (;;) {
+		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
+			refill(n);
+		if (ns_vm_held(n) > mark && !(want_fresh && wants_fresh(n)))
+			return ns_vm_take(n, zero);
+		if (!room && ns_vm_held(n) <= mark)
+			return NULL;
+		want_fresh = false; /* once is enough */
+		ns_unlock(&n->lock);
+		room = ns_vm_grow(n, zero);
+		*grew |= room;
+		ns_lock(&n->lock);
+	}
+}
+
+static struct vm_page *
+alloc_above(struct ns_vm_node *n, uint32_t mark, bool zero)
+{
+	struct vm_page *m;
+	bool grew = false;
+
+	ns_lock(&n->lock);
+	m = take_above(n, mark, zero, &grew);
+	if (m != NULL && zero) {
+		ns_owner_add(&n->zero_asked, 1);
+		ns_owner_add(&n->zero_given, m->zero);
+	}
+	ns_unlock(&n->lock);
+	if (ns_unlikely(grew))
+		ns_maint_poke();
+	return m;
+}
+
+static struct vm_page *
+alloc_interrupt(struct ns_vm_node *n, bool zero)
+{
+	struct vm_page *m = NULL;
+
+	if (ns_trylock(&n->lock)) {
+		m = ns_vm_take(n, zero);
+		ns_unlock(&n->lock);
+	}
+	return m != NULL ? m : ns_vm_reserve_pop(n);
+}
+
+/* A page of the node, not wired; or NULL: see 1. */
+struct vm_page *
+ns_vm_alloc(struct ns_vm_node *n, int req)
+{
+	bool zero = (req & VM_ALLOC_ZERO) != 0;
+	struct vm_page *m;
+
+	if (ns_unlikely(ns_load_relaxed(&n->used) == 0))
+		set_up(n);
+	if ((req & VM_ALLOC_NORMAL) != 0)
+		m = alloc_above(n, n->low, zero);
+	else if ((req & VM_ALLOC_SYSTEM) != 0)
+		m = alloc_above(n, n->intr, zero);
+	else
+		m = alloc_interrupt(n, zero);
+	if (m == NULL)
+		ns_add_relaxed(&n->denied, 1);
+	else
+		ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
+	return m;
+}
+
+_Noreturn void
+ns_vm_die(const char *call, const void *m, const char *rule)
+{
+	const struct vm_page *page = m;
+	int node = -1;
+
+	if (ns_ours(m)) {
+		node = ns_topo.node_of_slot[ns_slot_of(m)];
+		ns_fatal("%s: page %p (memory %p) of node %d: %s", call, m,
+			 page->addr, node, rule);
+	}
+	ns_fatal("%s: %p: %s", call, m, rule);
+}
+
+/* Free pages pass as well: their state is the caller's business. */
+struct ns_vm_chunk *
+ns_vm_chunk_of(const char *call, const struct vm_page *m)
+{
+	const struct ns_unit *meta = ns_run_of(m);
+	struct ns_vm_chunk *c;
+	struct ns_unit *u;
+
+	if (meta == NULL || meta->kind != NS_KIND_VM ||
+	    ((const struct ns_vm_meta *)meta->body)->role != NS_VM_META ||
+	    (uintptr_t)m % sizeof(*m) != 0)
+		ns_fatal("%s: %p is not a page", call, (const void *)m);
+	u = ns_run_of(m->addr);
+	if (u != NULL && u->kind == NS_KIND_VM) {
+		c = (struct ns_vm_chunk *)u->body;
+		/* Pairs with the release in carve: m is written. */
+		if (c->role == NS_VM_CHUNK && m >= c->pages &&
+		    m < c->pages + ns_load_acquire(&c->carved))
+			return c;
+	}
+	ns_fatal("%s: %p on node %d is not an allocated page", call,
+		 (const void *)m, ns_topo.node_of_slot[ns_slot_of(m)]);
+}
+
+void
+ns_vm_free(struct vm_page *m)
+{
+	struct ns_vm_chunk *c = ns_vm_chunk_of("vm_page_free", m);
+	struct ns_vm_node *n = &ns_vm_nodes[ns_slot_of(m)];
+	struct ns_vm_spare spare;
+	const char *rule = NULL;
+
+	ns_lock(&n->lock);
+	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
+		rule = "it is free already";
+	else if (ns_load_relaxed(&m->wire_count) != 0)
+		rule = "it is wired";
+	if (ns_unlikely(rule != NULL)) {
+		ns_unlock(&n->lock);
+		ns_vm_die("vm_page_free", m, rule);
+	}
+	ns_store_relaxed(&m->state, NS_VM_FREE);
+	ns_vm_put(n, c, m);
+	spare = ns_vm_shrink(n, c);
+	if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
+		refill(n);
+	ns_unlock(&n->lock);
+	ns_vm_give_back(spare);
+}
+
+void
+ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
+{
+	struct ns_vm_node *n = &ns_vm_nodes[slot];
+
+	ns_lock(&n->lock);
+	*st = (struct ns_vm_stat){
+		.pages = n->npages,
+		.free = n->nfree,
+		.reserve = ns_load_relaxed(&n->nreserve),
+		.low = n->low,
+		.interrupt = n->intr,
+		.zero_asked = n->zero_asked,
+		.zero_given = n->zero_given,
+		.spilled = ns_load_relaxed(&n->spilled),
+		.denied = ns_load_relaxed(&n->denied),
+		.from_reserve = ns_load_relaxed(&n->from_reserve),
+	};
+	ns_unlock(&n->lock);
+}
+
+void
+ns_vm_lock_all(void)
+{
+	unsigned s;
+
+	ns_lock(&init_lock);
+	if (ns_load_relaxed(&ready) != 0)
+		for (s = 0; s < ns_topo.nslots; s++)
+			ns_lock(&ns_vm_nodes[s].lock);
+}
+
+void
+ns_vm_unlock_all(void)
+{
+	unsigned s;
+
+	if (ns_load_relaxed(&ready) != 0)
+		for (s = ns_topo.nslots; s-- > 0;)
+			ns_unlock(&ns_vm_nodes[s].lock);
+	ns_unlock(&init_lock);
+}
+
+void
+ns_vm_fork_child(void)
+{
+	unsigned s;
+
+	ns_lock_init(&init_lock, NS_RANK_VM);
+	if (ns_load_relaxed(&ready) != 0)
+		for (s = 0; s < ns_topo.nslots; s++) {
+			ns_lock_init(&ns_vm_nodes[s].lock, NS_RANK_VM);
+			ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
+		}
+	ns_vm_wire_fork_child();
+}

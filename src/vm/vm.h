@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/vm.h - the inside of the vm layer: pages, chunks and nodes.
+ *
+ * A page is taken from a node in this order:
+ *  1. the node's chunks: a dirty page, or for VM_ALLOC_ZERO a fresh one,
+ *     else one of the other kind;
+ *  2. a new chunk from the node's page pool (NORMAL and SYSTEM only);
+ *  3. the node's reserve (INTERRUPT only);
+ *  and then from the next node in distance order, the same way.
+ *
+ *	chunk: a run of 1 to 32 units, cut into system pages
+ *	|page|page|page|....... never handed out: fresh if zero ......|
+ *	0              carved                                    npages
+ *	   ^ m->addr
+ *	   |
+ *	struct vm_page: 64 blocks, one for each of 64 units of chunks,
+ *	in a meta run of their own on the same node
+ *	|m m m m|m m m m|.......|
+ *	   ^ chunk->pages + (addr - chunk's start) / page size
+ *
+ * The descriptor of a run's first unit holds the struct ns_vm_chunk or the
+ * struct ns_vm_meta: page to struct and back is arithmetic and two loads.
+ */
+#ifndef NS_VM_H
+#define NS_VM_H
+
+#include "numaslab/vm_page.h"
+
+#include "page/page.h"
+
+/*
+ * Key: [I] immutable once set up, [a] atomic, [v] the node's lock,
+ * [w] the page's wiring lock (wire.c), [O] only who owns the page.
+ */
+
+enum ns_vm_state {
+	NS_VM_FREE,	 /* in its chunk, for anyone */
+	NS_VM_RESERVE,	 /* in the node's reserve, or on its way there */
+	NS_VM_ALLOCATED, /* somebody's */
+};
+
+/* One for each page, out of band.  A line, so that neighbours do not share. */
+struct vm_page {
+	struct vm_page *next; /* [v] the chunk's list of dirty pages */
+	char *addr;	      /* [I] */
+	uint32_t wire_count;  /* [w] */
+	uint16_t lock_epoch;  /* [w] the epoch in which mlock was granted */
+	uint8_t state;	      /* [a] enum ns_vm_state; written [v] or [O] */
+	uint8_t zero;	      /* [O] was zero when it was taken */
+	char pad[40];
+};
+_Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
+
+enum ns_vm_role { NS_VM_CHUNK = 1, NS_VM_META };
+
+/* In the first unit's descriptor of a run that pages are cut from. */
+struct ns_vm_chunk {
+	uint32_t role;		/* [I] NS_VM_CHUNK */
+	uint32_t npages;	/* [I] */
+	uint32_t carved;	/* [a] pages that were ever handed out; [v] */
+	uint32_t nfree;		/* [v] */
+	struct vm_page *pages;	/* [I] */
+	struct vm_page *dirty;	/* [v] freed pages, the last one first */
+	struct ns_list link;	/* [v] node->chunks: all of them */
+	struct ns_list free_link; /* [v] node->dirty, or self: not in it */
+	struct ns_list fresh_link; /* [v] node->fresh, or self: not in it */
+};
+_Static_assert(sizeof(struct ns_vm_chunk) <= NS_UNIT_BODY, "fits");
+
+/*
+ * In the first unit's descriptor of a run of page structs.  A block is what
+ * one unit of 4 KiB pages needs; a map of 64 bits says which are in use.  Chunks
+ * have a power of two of units and take as many blocks, aligned so.
+ */
+#define NS_VM_BLOCK	  (sizeof(struct vm_page) * (NS_UNIT >> 12))
+#define NS_VM_META_BLOCKS 64u
+#define NS_VM_META_UNITS  (NS_VM_META_BLOCKS * NS_VM_BLOCK / NS_UNIT)
+
+struct ns_vm_meta {
+	uint32_t role;	     /* [I] NS_VM_META */
+	uint64_t used;	     /* [v] a bit a block */
+	struct ns_list link; /* [v] node->metas */
+};
+_Static_assert(sizeof(struct ns_vm_meta) <= NS_UNIT_BODY, "fits");
+
+/*
+ * Watermarks.  A cluster is what a writer puts out in one go, FreeBSD's
+ * vm_pageout_page_count: 32 pages of 4 KiB.  INTERRUPT keeps one for itself;
+ * SYSTEM two more, one being written and one being filled.  On a node with a
+ * limit a cluster is at most 1/64 of it, so that the reserves of a small one
+ * stay under a twentieth.
+ */
+#define NS_VM_CLUSTER	    (128ul << 10)
+#define NS_VM_CLUSTER_SHARE 64u
+#define NS_VM_RESERVE_MAX   (NS_VM_CLUSTER >> 12) /* pages of 4 KiB */
+
+struct ns_vm_node {
+	struct ns_lock lock;	/* NS_RANK_VM: [v] */
+	uint32_t slot;		/* [I] */
+	uint32_t intr;		/* [I] interrupt watermark, in pages */
+	uint32_t low;		/* [I] low watermark */
+	uint32_t keep;		/* [I] above low: see chunk.c */
+	uint32_t max_units;	/* [I] of a chunk: an extent, or 1/16 node */
+	uint32_t used;		/* [a] set by the first request */
+	uint64_t nfree;		/* [v] free pages in chunks */
+	uint64_t npages;	/* [v] pages in chunks, all states */
+	struct ns_list dirty;	/* [v] chunks with free pages to use first */
+	struct ns_list fresh;	/* [v] chunks with pages known to be zero */
+	struct ns_list chunks;	/* [v] */
+	struct ns_list metas;	/* [v] */
+	uint64_t zero_asked;	/* [a] written under [v], as the next */
+	uint64_t zero_given;	/* [a] */
+	uint64_t spilled;	/* [a] pages from here asked of another node */
+	uint64_t denied;	/* [a] requests that found nothing here */
+	uint64_t from_reserve;	/* [a] */
+	uint32_t nreserve; /* [a] reserve's pages, and tickets for more */
+	/* [a] a page or NULL; the first intr are in use */
+	struct vm_page *reserve[NS_VM_RESERVE_MAX];
+} __attribute__((aligned(NS_CACHELINE)));
+
+extern struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
+
+/* Sets everything up, once.  Returns 0 or -ENOMEM. */
+int ns_vm_init(void);
+
+/* node.c */
+struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
+void ns_vm_free(struct vm_page *m);
+
+/* One line, and abort: @call was given @m, which broke @rule. */
+_Noreturn void ns_vm_die(const char *call, const void *m, const char *rule);
+
+/* The chunk of a page that was handed out; dies if @m is no such thing. */
+struct ns_vm_chunk *ns_vm_chunk_of(const char *call, const struct vm_page *m);
+
+/* chunk.c; the node's lock is held, except by ns_vm_grow's caller */
+bool ns_vm_grow(struct ns_vm_node *n, bool zero);
+struct vm_page *ns_vm_take(struct ns_vm_node *n, bool zero);
+void ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m);
+/* Runs to give back, once the lock is dropped; NULL: none. */
+struct ns_vm_spare {
+	struct ns_unit *chunk, *meta;
+};
+struct ns_vm_spare ns_vm_shrink(struct ns_vm_node *n, struct ns_vm_chunk *c);
+void ns_vm_give_back(struct ns_vm_spare spare);
+
+/* reserve.c */
+bool ns_vm_reserve_ticket(struct ns_vm_node *n);
+void ns_vm_reserve_push(struct ns_vm_node *n, struct vm_page *m);
+struct vm_page *ns_vm_reserve_pop(struct ns_vm_node *n);
+void ns_vm_reserve_fork_child(struct ns_vm_node *n);
+
+/* wire.c */
+void ns_vm_wire_new(struct vm_page *m, bool lock);
+bool ns_vm_mlocked(const struct vm_page *m);
+void ns_vm_wire_fork_child(void);
+
+/* What the node can give: pages in chunks and in the reserve.  [v] */
+ns_inline uint64_t
+ns_vm_held(const struct ns_vm_node *n)
+{
+	return n->nfree + ns_load_relaxed(&n->nreserve);
+}
+
+struct ns_vm_stat {
+	uint64_t pages, free, reserve; /* free: without the reserve */
+	uint64_t low, interrupt;       /* watermarks, in pages */
+	uint64_t zero_asked, zero_given, spilled, denied, from_reserve;
+};
+void ns_vm_stat(unsigned slot, struct ns_vm_stat *st);
+
+/* Are the node's books right?  Dies if not.  Others may go on meanwhile. */
+void ns_vm_check(unsigned slot);
+
+/*
+ * fork: all vm locks, in slot order, after every lock of a lower rank and
+ * before the pools'.  All are harmless before ns_vm_init.
+ */
+void ns_vm_lock_all(void);
+void ns_vm_unlock_all(void);
+void ns_vm_fork_child(void);
+
+#endif
