@@ -1,0 +1,5 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# cpuless.sh - exact placement with a CPU-less last node.
+NUMASLAB_BUILDDIR=${top_builddir:-.} \
+	exec "$(dirname "$0")/boot" -t 300 cpuless guest-exact

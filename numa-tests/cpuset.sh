@@ -1,0 +1,5 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# cpuset.sh - cpuset.mems narrower than the machine.
+NUMASLAB_BUILDDIR=${top_builddir:-.} \
+	exec "$(dirname "$0")/boot" -t 300 four guest-cpuset

@@ -1,0 +1,5 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# eight.sh - exact placement on a ring of eight nodes.
+NUMASLAB_BUILDDIR=${top_builddir:-.} \
+	exec "$(dirname "$0")/boot" -t 300 eight guest-exact

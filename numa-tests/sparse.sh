@@ -1,0 +1,5 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# sparse.sh - exact placement when a node number is missing.
+NUMASLAB_BUILDDIR=${top_builddir:-.} \
+	exec "$(dirname "$0")/boot" -t 300 sparse guest-exact

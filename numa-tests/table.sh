@@ -1,0 +1,5 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# table.sh - the cases under numaslab and its peers.
+NUMASLAB_BUILDDIR=${top_builddir:-.} \
+	exec "$(dirname "$0")/boot" -t 400 four guest-table
