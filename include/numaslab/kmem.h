@@ -86,7 +86,7 @@ void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags)
 
 /*
  * kmem_cache_alloc_node - allocate an object on a named node.
- * @node: the operating system's number, or NUMA_NO_NODE for the home node.
+ * @node: the operating system's number, or NUMA_NO_NODE (-1, numaslab.h) for the home node.
  * When the node is full the object comes from the nearest with room and is
  * counted as spilled, or NULL is returned under __GFP_THISNODE.
  * EINVAL: no such node, or it has no memory.

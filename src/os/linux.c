@@ -231,7 +231,7 @@ ns_os_getcpu(unsigned *cpu, unsigned *node)
 {
 	int saved = errno;
 
-	return result(syscall(SYS_getcpu, cpu, node, NULL), saved);
+	return result(getcpu(cpu, node), saved); /* through the vDSO */
 }
 
 /*

@@ -58,7 +58,7 @@ struct ns_unit {
 	uint16_t slot;	 /* [k] whose span it lies in */
 	uint32_t nunits; /* [p] first unit: length of the run */
 	uint32_t back;	 /* [p] other units: distance to the first */
-	uint32_t spilled; /* [p] the run was asked of another node */
+	uint32_t pad;
 };
 _Static_assert(sizeof(struct ns_unit) == 128, "two cache lines a unit");
 
@@ -126,6 +126,7 @@ ns_run_of(const void *p)
 #define NS_RUN_STRICT 0x1u /* this slot or fail */
 #define NS_RUN_ZERO   0x2u /* prefer units known to be zero */
 #define NS_RUN_NOGROW 0x4u /* no system call: what is committed, or fail */
+#define NS_RUN_OVER   0x8u /* past a limit that was not asked for */
 
 /*
  * ns_run_alloc - take a run of @nunits units near @slot.
@@ -166,6 +167,9 @@ struct ns_pool_stat {
 
 void ns_pool_stat(unsigned slot, struct ns_pool_stat *st);
 
+/* Count @bytes on @slot that were asked of another node. */
+void ns_pool_count_spill(unsigned slot, size_t bytes);
+
 /* Units that could still be given out by @slot without spilling. */
 size_t ns_pool_available(unsigned slot);
 
@@ -178,6 +182,17 @@ size_t ns_pool_decay(unsigned slot, uint64_t now_ms);
 /* Maintenance (page/maint.c): one thread, started when it is worth it. */
 void ns_maint_poke(void);	/* from slow paths that hold no lock */
 void ns_maint_fork_child(void);
+
+/*
+ * fork: slab/fork.c takes every lock.  A sibling layer that it must not know
+ * registers here: lock, unlock (parent), and child, which re-initialises.
+ */
+struct ns_fork_hooks {
+	void (*lock)(void);
+	void (*unlock)(void);
+	void (*child)(void);
+};
+extern struct ns_fork_hooks ns_fork_vm; /* NULL until vm/ is used */
 
 /* fork (slab/fork.c calls): all pool locks, in slot order. */
 void ns_pools_lock(void);

@@ -31,6 +31,7 @@
 #define GROW_MAX   32u
 
 struct ns_pool ns_pools[NS_MAX_SLOTS];
+struct ns_fork_hooks ns_fork_vm;
 
 static struct ns_extent *
 extent_at(const struct ns_pool *p, size_t i)
@@ -450,37 +451,41 @@ struct ns_unit *
 ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
 {
 	const uint8_t *order = ns_topo_order(slot);
+	bool strict = (flags & NS_RUN_STRICT) != 0;
+	bool over = (flags & NS_RUN_OVER) != 0;
+	unsigned i, nslots = strict ? 1 : ns_topo.nslots;
 	struct ns_unit *u;
 	struct ns_pool *p;
-	unsigned i, passes;
 
-	if (n > UINT32_MAX || align > UINT32_MAX)
+	if (n == 0 || n > UINT32_MAX || align > UINT32_MAX)
 		return NULL;
-	/*
-	 * A limit that is only the node's size is passed in the second round:
-	 * a process may ask for more than it will ever touch.
-	 */
-	for (passes = 0; passes < 2; passes++) {
-		for (i = 0; i < ns_topo.nslots; i++) {
+	for (;; over = true) {
+		for (i = 0; i < nslots; i++) {
 			p = &ns_pools[order[i]];
-			if (order[i] != slot && (flags & NS_RUN_STRICT) != 0)
-				break;
-			if ((order[i] != slot && !ns_policy_permits(order[i])) ||
-			    (passes == 1 && p->hard))
+			if ((i > 0 && !ns_policy_permits(order[i])) ||
+			    (over && p->hard))
 				continue;
-			u = pool_alloc(p, n, align, flags, passes == 1);
+			u = pool_alloc(p, n, align, flags, over);
 			if (u == NULL)
 				continue;
-			if (order[i] != slot) {
-				u->spilled = 1;
-				ns_add_relaxed(&p->spilled, n);
-			}
+			if (i > 0)
+				ns_pool_count_spill(order[i],
+						    n << NS_UNIT_SHIFT);
 			return u;
 		}
-		if ((flags & NS_RUN_STRICT) != 0)
-			break;
+		/*
+		 * A limit that is only the node's size may be passed in a
+		 * second round: a process may ask for what it never touches.
+		 */
+		if (over || strict)
+			return NULL;
 	}
-	return NULL;
+}
+
+void
+ns_pool_count_spill(unsigned slot, size_t bytes)
+{
+	ns_add_relaxed(&ns_pools[slot].spilled, bytes);
 }
 
 /* Returns units [at, at + n) of a pool; true when it began to retain. */
@@ -603,7 +608,7 @@ ns_pool_stat(unsigned slot, struct ns_pool_stat *st)
 	st->committed = p->committed << NS_EXTENT_SHIFT;
 	st->span = p->span << NS_EXTENT_SHIFT;
 	st->limit = p->limit << NS_UNIT_SHIFT;
-	st->spilled = ns_load_relaxed(&p->spilled) << NS_UNIT_SHIFT;
+	st->spilled = ns_load_relaxed(&p->spilled);
 	st->purged = p->purged << NS_UNIT_SHIFT;
 	st->huge = p->full_extents << NS_EXTENT_SHIFT;
 	ns_unlock(&p->lock);

@@ -40,7 +40,7 @@ struct ns_pool {
 	size_t committed;	   /* [p] extents, from the span's start */
 	uint64_t used;		   /* [a] units; written under [p] */
 	uint64_t retained;	   /* [a] dirty units; written under [p] */
-	uint64_t spilled;	   /* [a] units here asked for elsewhere */
+	uint64_t spilled;	   /* [a] bytes here asked for elsewhere */
 	uint64_t purged;	   /* [a] units given back, ever */
 	uint64_t full_extents;	   /* [a] written under [p] */
 	uint32_t partial_map;	   /* [p] which partial lists have members */

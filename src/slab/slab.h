@@ -25,6 +25,7 @@
 #define NS_SLAB_H
 
 #include "numaslab/kmem.h"
+#include "numaslab/numaslab.h"
 #include "page/page.h"
 
 #define NS_SMALL_MAX	8192u  /* above: slabs of NS_MEDIUM_UNITS */
@@ -47,7 +48,8 @@ struct ns_thread;
 
 /* Lives in its first unit's descriptor.  [o] owner thread only. */
 struct ns_slab {
-	struct ns_heap *owner;	/* [a] written by the owner; others compare */
+	uintptr_t owner;	/* [a] the heap, plus the cache's owner_tag;
+				   written by the owner, others compare */
 	void *free;		/* [o] freed by the owner, not in the bin */
 	uint64_t inverse;	/* [I] 2^64 / size rounded up: divides by size */
 	char *first;		/* [I] object 0, after the color offset */
@@ -80,20 +82,27 @@ struct ns_heap {
 	uint32_t slot;		  /* [I] */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	struct ns_lock lock;	  /* NS_RANK_HEAP */
-	uint8_t class_map[NS_DIRECT_MAX / 16 + 1]; /* [I] size to class */
-	struct ns_list link;	  /* [r] registry's list of spare heaps */
+	uint32_t nbins;		  /* [o] bins from here on were never used */
+	struct ns_heap *spare;	  /* [r] next in the list of spare heaps */
+	uint16_t bin_of[NS_DIRECT_MAX / 16]; /* [I] (size - 1) / 16 to the
+						offset of a bin */
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
 };
 _Static_assert(offsetof(struct ns_heap, bin) == NS_HEAP_HEADER, "header");
 
-/* Per thread: which heaps it has, and what it counted.  [o] unless noted. */
+/* What one thread has and did on one node. */
+struct ns_thread_slot {
+	struct ns_heap *heap;  /* [o] or NULL */
+	uint64_t local_frees;  /* [a] objects there, freed when at home there */
+	uint64_t remote_frees; /* [a] objects there, freed when at home
+				  elsewhere */
+};
+
 struct ns_thread {
 	struct ns_list link; /* [r] the registry's list of all threads */
 	int tid;	     /* [I] */
 	uint32_t nslots;     /* [I] */
-	struct ns_heap *heap[NS_MAX_SLOTS];	  /* [o] by slot, or NULL */
-	uint64_t remote_frees[NS_MAX_SLOTS]; /* [a] by the object's slot */
-	uint64_t adopted[NS_MAX_SLOTS];	     /* [a] full slabs taken by free */
+	struct ns_thread_slot slot[]; /* [o] unless noted */
 };
 
 /* A cache's slabs on one node that nobody owns and that have free objects. */
@@ -112,7 +121,9 @@ struct kmem_cache {
 	uint32_t size;	   /* [I] distance of objects */
 	uint32_t objsize;  /* [I] what was asked for */
 	uint32_t align;	   /* [I] */
-	uint32_t link_off; /* [I] where a free object's links are */
+	uint32_t link_off; /* [I] where a free object's link is */
+	uint32_t owner_tag; /* [I] 1 when link_off is not 0: keeps such
+			       objects off free()'s fast path */
 	uint32_t nobj;	   /* [I] in a slab */
 	uint32_t units;	   /* [I] of a slab */
 	uint32_t color_step, ncolors; /* [I] */
@@ -124,19 +135,35 @@ struct kmem_cache {
 	char name[32];		      /* [I] */
 };
 
+/* A free object: its link, encoded, and a mark that tells it is free. */
+struct ns_free {
+	uint64_t link; /* next ^ this ^ ns_key */
+	uint64_t mark; /* the slab's descriptor; 0 in an allocated object */
+};
+
 extern __thread struct ns_heap *ns_home ns_tls_model;
 extern struct ns_heap ns_heap_none; /* every thread's first home: empty */
-extern uint64_t ns_key;		    /* [I] encodes links; random */
+extern struct ns_free ns_none;	    /* what an empty bin points to */
+extern uint64_t ns_key;		    /* [I] random */
 extern struct kmem_cache ns_caches[NS_NCLASS];
 
-/* The class of a size from 1 to NS_SLAB_MAX. */
+ns_inline struct ns_free *
+ns_free_of(const struct kmem_cache *c, void *obj)
+{
+	return (struct ns_free *)((char *)obj + c->link_off);
+}
+
+/* class.c: the class of a size from 1 to NS_SLAB_MAX. */
 unsigned ns_class_of(size_t size);
+void ns_classes_init(struct ns_depot *depots, unsigned nslots);
+int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
+		   unsigned align, slab_flags_t flags);
 
 /*
- * What the layers above allocate with.  @slot: NS_NO_SLOT means home.
- * All return NULL with errno ENOMEM; a bad pointer aborts.
+ * What the layers above allocate with (alloc.c).  @slot: NS_NO_SLOT means
+ * home.  All return NULL with errno ENOMEM; a bad pointer aborts.
  */
-void *ns_alloc_slow(size_t size); /* out of line: everything but a pop */
+void *ns_alloc_slow(size_t size); /* everything but a pop */
 void *ns_alloc_on(size_t size, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
 void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
@@ -148,10 +175,58 @@ size_t ns_good_size(size_t align, size_t size); /* 0: not possible */
 
 /* Wakes the library up; called by the first slow path.  0 or -ENOMEM. */
 int ns_init(void);
+bool ns_is_awake(void);
 
-/* slab/thread.c */
+/* large.c: blocks of their own run; @align a power of two. */
+void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
+void ns_large_free(struct ns_unit *u, void *p);
+bool ns_large_resize(struct ns_unit *u, size_t size);
+
+/* heap.c: bins. */
+void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
+void *ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c);
+void ns_slab_free(struct ns_slab *s, void *obj);
+void ns_slab_emptied(struct ns_slab *s);
+void ns_heap_reset(struct ns_heap *h, unsigned slot);
+void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
+_Noreturn void ns_bad_free(const void *p, const char *why);
+_Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
+
+/* slab.c: the protocol of slab->remote. */
+enum ns_push { NS_PUSHED, NS_PUSHED_LAST, NS_WAS_FULL };
+struct ns_slab *ns_slab_new(struct kmem_cache *c, unsigned slot,
+			    unsigned flags);
+void ns_slab_delete(struct ns_slab *s);
+enum ns_push ns_slab_push(struct ns_slab *s, void *obj);
+void *ns_slab_collect(struct ns_slab *s, uint32_t *count);
+bool ns_slab_let_go_full(struct ns_slab *s);
+bool ns_slab_take_full(struct ns_slab *s);
+bool ns_slab_full_to_depot(struct ns_slab *s, void *obj);
+void ns_slab_own_to_depot(struct ns_slab *s);
+struct ns_slab *ns_depot_adopt(struct ns_depot *d);
+void ns_depot_reap(struct ns_slab *s);
+uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
+void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
+void *ns_slab_next(const struct ns_slab *s, const void *obj);
+void *ns_slab_carve(struct ns_slab *s, uint32_t n);
+
+/* thread.c: the registry of threads. */
+extern struct ns_lock ns_registry_lock; /* NS_RANK_REGISTRY: [r] */
+extern struct ns_list ns_threads;	/* [r] */
+extern struct ns_thread *ns_dead;	/* [r] sums of threads gone */
+int ns_registry_init(void);
+struct ns_heap *ns_heap_home(void);	    /* attaches, follows the CPU */
 struct ns_heap *ns_heap_get(unsigned slot); /* own heap there, or NULL */
-void ns_thread_exit(void *thread);
+void ns_count_free(const void *obj);
+void ns_registry_adopt_others(void); /* fork's child */
+
+/* cache.c */
+extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
+extern struct ns_list ns_cache_list;  /* [c] user caches */
+void ns_depots_each(void (*fn)(struct ns_depot *));
+
+/* fork.c, called by the library's constructor */
+void ns_fork_init(void);
 
 /*
  * Figures (slab/stats.c).  Collects with @read, so that the numaslab command
@@ -171,14 +246,14 @@ struct ns_root {
 	struct ns_topo *topo;
 	struct ns_pool *pools; /* NS_MAX_SLOTS of them */
 	struct ns_list *threads; /* the registry's list */
-	struct ns_thread *dead;	 /* what exited threads counted */
+	struct ns_thread **dead; /* what exited threads counted */
 };
 #define NS_ROOT_VERSION 1u
 
 struct ns_node_figures {
 	int node;
 	uint64_t live, used, retained, committed, span, limit, spilled, purged;
-	uint64_t huge, frees, remote_frees, slabs, large_runs;
+	uint64_t huge, local_frees, remote_frees, slabs, large_runs;
 };
 
 /*

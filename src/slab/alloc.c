@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/alloc.c - allocation by size: the class, the run, and the way back
+ * from a pointer.  What malloc, kmalloc and operator new are made of.
+ */
+#include "slab/fast.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Every allocation the fast path did not finish. */
+ns_cold void *
+ns_alloc_slow(size_t size)
+{
+	if (size > NS_SLAB_MAX)
+		return ns_large_alloc(size, 1, NS_NO_SLOT, 0);
+	return ns_cache_alloc(&ns_caches[ns_class_of(ns_max(size, 1))],
+			      NS_NO_SLOT, 0);
+}
+
+void *
+ns_alloc_on(size_t size, unsigned slot, gfp_t gfp)
+{
+	size_t n = ns_max(size, 1);
+	void *p;
+
+	if (n > NS_SLAB_MAX)
+		return ns_large_alloc(n, 1, slot, gfp);
+	p = ns_init() == 0 ? ns_cache_alloc(&ns_caches[ns_class_of(n)], slot,
+					    gfp)
+			   : NULL;
+	if (p == NULL)
+		errno = ENOMEM;
+	else if ((gfp & __GFP_ZERO) != 0)
+		memset(p, 0, n);
+	return p;
+}
+
+void *
+ns_alloc_zero(size_t size)
+{
+	void *p;
+
+	if (size > NS_SLAB_MAX)
+		return ns_large_alloc(size, 1, NS_NO_SLOT, __GFP_ZERO);
+	p = ns_malloc_fast(size);
+	return p != NULL ? memset(p, 0, size) : NULL;
+}
+
+/* The class whose objects are aligned to @align and hold @size; 0: none. */
+static unsigned
+aligned_class(size_t align, size_t size)
+{
+	size_t n = ns_round_up(ns_max(size, 1), align);
+	unsigned c;
+
+	if (align > NS_SLAB_MAX || n > NS_SLAB_MAX)
+		return 0;
+	for (c = ns_class_of(n); ns_caches[c].size % align != 0; c++)
+		;
+	return c;
+}
+
+void *
+ns_alloc_aligned(size_t align, size_t size)
+{
+	unsigned c;
+
+	if (align <= 16)
+		return ns_malloc_fast(size);
+	if (size > PTRDIFF_MAX - align || ns_init() != 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	c = aligned_class(align, size);
+	if (c == 0)
+		return ns_large_alloc(size, align, NS_NO_SLOT, 0);
+	return ns_cache_alloc(&ns_caches[c], NS_NO_SLOT, 0);
+}
+
+size_t
+ns_good_size(size_t align, size_t size)
+{
+	unsigned c;
+
+	if (size > PTRDIFF_MAX - NS_UNIT || align > PTRDIFF_MAX - size ||
+	    ns_init() != 0)
+		return 0;
+	c = aligned_class(ns_max(align, 16), size);
+	return c != 0 ? ns_caches[c].size : ns_round_up(size, NS_UNIT);
+}
+
+/* The run of a live block, or death. */
+static struct ns_unit *
+run_of_block(const void *p)
+{
+	struct ns_unit *u = ns_run_of(p);
+
+	if (ns_unlikely(u == NULL))
+		ns_bad_free(p, ns_ours(p) ? "not allocated"
+					  : "not from this allocator");
+	return u;
+}
+
+ns_cold void
+ns_free_slow(void *p)
+{
+	struct ns_unit *u;
+
+	if (p == NULL)
+		return;
+	u = run_of_block(p);
+	if (u->kind == NS_KIND_SLAB)
+		ns_slab_free((struct ns_slab *)(void *)u, p);
+	else if (u->kind == NS_KIND_LARGE)
+		ns_large_free(u, p);
+	else
+		ns_bad_free(p, "not a malloc block");
+}
+
+static const struct ns_slab *
+slab_of_block(struct ns_unit *u, const void *p)
+{
+	const struct ns_slab *s = (const struct ns_slab *)(const void *)u;
+
+	if (u->kind != NS_KIND_SLAB || !ns_is_object(s, p))
+		ns_bad_free(p, "not the start of an object");
+	return s;
+}
+
+size_t
+ns_usable_size(const void *p)
+{
+	struct ns_unit *u;
+
+	if (p == NULL)
+		return 0;
+	u = run_of_block(p);
+	if (u->kind == NS_KIND_LARGE && p == ns_unit_addr(u))
+		return (size_t)u->nunits << NS_UNIT_SHIFT;
+	return slab_of_block(u, p)->cache->link_off != 0
+		   ? slab_of_block(u, p)->cache->objsize
+		   : slab_of_block(u, p)->size;
+}
+
+bool
+ns_resize_in_place(void *p, size_t size)
+{
+	struct ns_unit *u = run_of_block(p);
+
+	if (u->kind != NS_KIND_LARGE)
+		return size <= ns_usable_size(p);
+	return size > NS_SLAB_MAX && ns_large_resize(u, size);
+}
+
+/*
+ * In place when the block stays in its class or at least half used; a large
+ * block when the units behind it are free.
+ */
+void *
+ns_realloc(void *p, size_t size)
+{
+	size_t old = ns_usable_size(p);
+	void *q;
+
+	if (old > NS_SLAB_MAX ? ns_resize_in_place(p, size)
+			      : size <= old && (size > old / 2 || old <= 64))
+		return p;
+	q = ns_malloc_fast(size);
+	if (q == NULL)
+		return NULL;
+	memcpy(q, p, ns_min(old, size));
+	ns_free_fast(p);
+	return q;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/cache.c - kmem_cache: making and unmaking caches, and their objects.
+ *
+ * A cache's descriptor and its depots come from one run and are reused for
+ * later caches, never given back: a thread that freed the last object of a
+ * slab may still look at the depot's lock (slab.c, 4).  Ids are reused with
+ * the descriptor; destroying drains the cache's bins in every heap.
+ *
+ * With a constructor an object keeps its state while it is free, so its link
+ * is behind it; otherwise the link is in it.
+ */
+#include "slab/fast.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define OBJECT_MIN 16u /* a link and a mark */
+
+struct ns_lock ns_caches_lock = NS_LOCK_INIT(NS_RANK_CACHES);
+struct ns_list ns_cache_list = { &ns_cache_list, &ns_cache_list };
+
+static struct ns_list unused = { &unused, &unused }; /* [c] descriptors */
+static uint32_t next_id = NS_NCLASS;		     /* [c] */
+
+void
+ns_depots_each(void (*fn)(struct ns_depot *))
+{
+	struct ns_list *l;
+	unsigned c, s;
+
+	for (c = 1; c < NS_NCLASS; c++)
+		for (s = 0; s < ns_topo.nslots; s++)
+			fn(&ns_caches[c].depots[s]);
+	ns_list_for_each(l, &ns_cache_list) {
+		struct kmem_cache *cache =
+		    ns_container_of(l, struct kmem_cache, link);
+
+		for (s = 0; s < ns_topo.nslots; s++)
+			fn(&cache->depots[s]);
+	}
+}
+
+/* A run's worth of descriptors, each with its depots behind it. */
+static bool
+more_descriptors(void)
+{
+	size_t head = ns_round_up(sizeof(struct kmem_cache), NS_CACHELINE);
+	size_t size = head + ns_topo.nslots * sizeof(struct ns_depot);
+	struct ns_unit *u = ns_run_alloc(0, 1, 1, NS_RUN_ZERO);
+	char *p, *end;
+
+	if (u == NULL)
+		return false;
+	p = ns_unit_addr(u);
+	end = p + NS_UNIT;
+	for (; p + size <= end && next_id < NS_MAX_CACHES; p += size) {
+		struct kmem_cache *c = (struct kmem_cache *)(void *)p;
+
+		memset(p, 0, size);
+		c->id = next_id++;
+		c->depots = (struct ns_depot *)(void *)(p + head);
+		ns_list_append(&unused, &c->link);
+	}
+	ns_run_publish(u, NS_KIND_HEAP);
+	return !ns_list_empty(&unused);
+}
+
+/* The distance of objects, and where a free one keeps its link. */
+static int
+lay_out(struct kmem_cache *c, unsigned size, unsigned align,
+	slab_flags_t flags, void (*ctor)(void *))
+{
+	unsigned s;
+
+	if (align < sizeof(void *))
+		align = sizeof(void *);
+	if ((flags & SLAB_HWCACHE_ALIGN) != 0) {
+		unsigned line = NS_CACHELINE;
+
+		while (line / 2 >= size && line > align)
+			line /= 2; /* as Linux: small objects share lines */
+		align = (unsigned)ns_max(align, line);
+	}
+	s = (unsigned)ns_max(ns_round_up(size, sizeof(void *)), OBJECT_MIN);
+	c->link_off = 0;
+	if (ctor != NULL) {
+		c->link_off = (unsigned)ns_round_up(size, sizeof(void *));
+		s = c->link_off + (unsigned)sizeof(struct ns_free);
+	}
+	c->owner_tag = c->link_off != 0;
+	c->ctor = ctor;
+	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
+			      flags);
+}
+
+static int
+create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
+       void (*ctor)(void *), struct kmem_cache **cache)
+{
+	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
+				   SLAB_NO_COLOR;
+	struct kmem_cache *c = NULL;
+	unsigned s;
+
+	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
+	    (align != 0 && !ns_is_pow2(align)) || align > 4096 ||
+	    (flags & ~known) != 0)
+		return EINVAL;
+	if (ns_init() != 0)
+		return ENOMEM;
+	ns_lock(&ns_caches_lock);
+	if (!ns_list_empty(&unused) || more_descriptors()) {
+		c = ns_list_first(&unused, struct kmem_cache, link);
+		ns_list_remove(&c->link);
+		ns_format(c->name, sizeof(c->name), "%s", name);
+		lay_out(c, size, align, flags, ctor);
+		for (s = 0; s < ns_topo.nslots; s++)
+			ns_depot_init(&c->depots[s], c, s);
+		ns_list_append(&ns_cache_list, &c->link);
+	}
+	ns_unlock(&ns_caches_lock);
+	*cache = c;
+	return c != NULL ? 0 : ENOMEM;
+}
+
+ns_export struct kmem_cache *
+kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+		  slab_flags_t flags, void (*ctor)(void *))
+{
+	struct kmem_cache *c = NULL;
+	int error = create(name, size, align, flags, ctor, &c);
+
+	if (error == 0)
+		return c;
+	if ((flags & SLAB_PANIC) != 0)
+		ns_fatal("kmem_cache_create(%s): %s, and SLAB_PANIC", name,
+			 error == EINVAL ? "invalid argument"
+					 : "out of memory");
+	errno = error;
+	return NULL;
+}
+
+/* Every heap lets go of the cache.  Nobody else uses it, by contract. */
+static void
+drain_heaps(struct kmem_cache *c)
+{
+	struct ns_list *l;
+
+	ns_lock(&ns_registry_lock);
+	ns_list_for_each(l, &ns_threads) {
+		struct ns_thread *t =
+		    ns_container_of(l, struct ns_thread, link);
+
+		for (unsigned s = 0; s < t->nslots; s++) {
+			struct ns_heap *h = t->slot[s].heap;
+
+			if (h == NULL || h->nbins <= c->id)
+				continue;
+			ns_lock(&h->lock);
+			ns_heap_abandon(h, c);
+			ns_unlock(&h->lock);
+		}
+	}
+	ns_unlock(&ns_registry_lock);
+}
+
+/* Objects in use, once no heap has a slab: full slabs and the depots'. */
+static uint64_t
+live_objects(struct kmem_cache *c)
+{
+	uint64_t live = 0;
+
+	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		struct ns_depot *d = &c->depots[s];
+		struct ns_list *l;
+		bool unowned;
+
+		ns_lock(&d->lock);
+		live += (ns_load_relaxed(&d->total_slabs) - d->nslabs) *
+			c->nobj;
+		ns_list_for_each(l, &d->slabs) {
+			struct ns_slab *slab =
+			    ns_container_of(l, struct ns_slab, link);
+
+			live += slab->carved - ns_slab_pending(slab, &unowned);
+		}
+		ns_unlock(&d->lock);
+	}
+	return live;
+}
+
+ns_export void
+kmem_cache_destroy(struct kmem_cache *c)
+{
+	uint64_t live;
+
+	if (c == NULL)
+		return;
+	drain_heaps(c);
+	live = live_objects(c);
+	if (live != 0) {
+		/* They stay valid, so the descriptor does. */
+		ns_warn("kmem_cache_destroy(%s): %lu objects are still live",
+			c->name, (unsigned long)live);
+		return;
+	}
+	ns_lock(&ns_caches_lock);
+	ns_list_remove(&c->link);
+	ns_list_push(&unused, &c->link);
+	ns_unlock(&ns_caches_lock);
+}
+
+ns_export int
+kmem_cache_shrink(struct kmem_cache *c)
+{
+	struct ns_thread *t = ns_home->thread;
+	uint64_t slabs = 0;
+	unsigned s;
+
+	for (s = 0; t != NULL && s < t->nslots; s++) {
+		struct ns_heap *h = t->slot[s].heap;
+
+		if (h == NULL || h->nbins <= c->id)
+			continue;
+		ns_lock(&h->lock);
+		ns_heap_abandon(h, c);
+		ns_unlock(&h->lock);
+	}
+	for (s = 0; s < ns_topo.nslots; s++)
+		slabs += ns_load_relaxed(&c->depots[s].total_slabs);
+	return slabs != 0;
+}
+
+ns_export unsigned int
+kmem_cache_size(struct kmem_cache *c)
+{
+	return c->objsize;
+}
+
+ns_export const char *
+kmem_cache_name(struct kmem_cache *c)
+{
+	return c->name;
+}
+
+/* Objects. */
+
+ns_inline void *
+pop_from(struct ns_heap *h, const struct kmem_cache *c)
+{
+	if (ns_unlikely(c->id >= h->nbins))
+		return NULL;
+	return ns_bin_pop(&h->bin[c->id], c->link_off,
+			  (uint64_t)c->units << NS_UNIT_SHIFT);
+}
+
+ns_inline void *
+alloc_at(struct kmem_cache *c, struct ns_heap *h, unsigned slot, gfp_t flags)
+{
+	void *obj = NULL;
+
+	if (ns_unlikely((flags & __GFP_ZERO) != 0 && c->ctor != NULL)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (ns_likely(h != NULL))
+		obj = pop_from(h, c);
+	if (ns_unlikely(obj == NULL))
+		obj = ns_cache_alloc(c, slot, flags);
+	if (ns_unlikely((flags & __GFP_ZERO) != 0) && obj != NULL)
+		memset(obj, 0, c->objsize);
+	return obj;
+}
+
+ns_export void *
+kmem_cache_alloc(struct kmem_cache *c, gfp_t flags)
+{
+	struct ns_heap *h = ns_home;
+
+	return alloc_at(c, ns_at_home(h) ? h : NULL, NS_NO_SLOT, flags);
+}
+
+ns_export void *
+kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
+{
+	struct ns_thread *t = ns_home->thread;
+	unsigned slot;
+
+	if (node == NUMA_NO_NODE)
+		return kmem_cache_alloc(c, flags);
+	if (node < 0 || node >= NS_MAX_NODES ||
+	    (slot = ns_topo.slot_of_node[node]) == NS_NO_SLOT) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return alloc_at(c, t != NULL ? t->slot[slot].heap : NULL, slot, flags);
+}
+
+ns_export void *
+kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
+{
+	return kmem_cache_alloc(c, flags | __GFP_ZERO);
+}
+
+ns_export void
+kmem_cache_free(struct kmem_cache *c, void *obj)
+{
+	uintptr_t off = (uintptr_t)obj - (uintptr_t)ns_base;
+	struct ns_unit *u;
+	struct ns_slab *s;
+
+	if (ns_unlikely(obj == NULL))
+		return;
+	s = (struct ns_slab *)(void *)(ns_units + (off >> NS_UNIT_SHIFT));
+	if (ns_likely(off < ns_total &&
+		      ns_load_relaxed(&s->owner) ==
+			  (uintptr_t)ns_home + c->owner_tag &&
+		      s->cache == c && ns_slab_push_own(s, obj, c->link_off))) {
+		if (ns_unlikely(--s->used == 0))
+			ns_slab_emptied(s);
+		return;
+	}
+	u = ns_run_of(obj);
+	if (u == NULL || u->kind != NS_KIND_SLAB)
+		ns_bad_free(obj, "not an object of a cache");
+	s = (struct ns_slab *)(void *)u;
+	if (s->cache != c)
+		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
+			 "node %d)", obj, c->name, s->cache->name,
+			 numaslab_node_of(obj));
+	ns_slab_free(s, obj);
+}
+
+ns_export int
+kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		objs[i] = kmem_cache_alloc(c, flags);
+		if (objs[i] == NULL) {
+			int saved = errno;
+
+			kmem_cache_free_bulk(c, i, objs);
+			errno = saved;
+			return 0;
+		}
+	}
+	return (int)n;
+}
+
+ns_export void
+kmem_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (c != NULL)
+			kmem_cache_free(c, objs[i]);
+		else
+			kfree(objs[i]);
+	}
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/class.c - malloc's size classes, and the geometry of a slab.
+ *
+ * A class whose size is a multiple of 2^k has all its objects aligned to
+ * 2^k: slabs start on unit boundaries and color offsets are multiples of the
+ * size's lowest set bit.  So a power-of-two size is aligned to itself, and
+ * an aligned request is served by the first class its alignment divides.
+ *
+ * Coloring: successive slabs start their first object at successive offsets,
+ * in steps of a cache line or of the objects' alignment, whichever is more.
+ * The room is what division leaves over; where objects are small enough that
+ * 1/64 of the slab holds one, at least that much.
+ */
+#include "slab/slab.h"
+
+#include "base/options.h"
+
+#include <errno.h>
+
+#define COLOR_SHIFT 6u	  /* at most 1/64 of a slab is given up for color */
+#define COLOR_SPAN  4096u /* offsets beyond a page hit the same sets again */
+
+struct kmem_cache ns_caches[NS_NCLASS];
+
+static unsigned
+class_size(unsigned c)
+{
+	unsigned group, step;
+
+	if (c <= 8)
+		return 16 * c;
+	group = (c - 9) / 8;
+	step = (c - 9) % 8 + 1;
+	return (128u << group) + (16u << group) * step;
+}
+
+unsigned
+ns_class_of(size_t size)
+{
+	size_t m = size - 1;
+	unsigned l;
+
+	if (size <= 128)
+		return (unsigned)((size + 15) / 16);
+	l = ns_log2_floor(m);
+	return 9 + 8 * (l - 7) + ((m >> (l - 3)) & 7);
+}
+
+static void
+set_colors(struct kmem_cache *c, unsigned bytes)
+{
+	unsigned align = c->size & -c->size, budget = bytes >> COLOR_SHIFT;
+	unsigned step = (unsigned)ns_max(NS_CACHELINE, ns_max(align, c->align));
+	unsigned room;
+
+	c->nobj = bytes / c->size;
+	c->ncolors = 1;
+	c->color_step = step;
+	if (ns_options.color == 0 || (c->flags & SLAB_NO_COLOR) != 0 ||
+	    step >= COLOR_SPAN)
+		return;
+	if (bytes % c->size < budget && c->size <= budget)
+		c->nobj = (bytes - (budget - step)) / c->size;
+	room = (unsigned)ns_min(bytes - c->nobj * c->size, COLOR_SPAN - step);
+	c->ncolors = room / step + 1;
+}
+
+/* @size is the distance of objects.  Returns 0 or -EINVAL. */
+int
+ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
+	       unsigned align, slab_flags_t flags)
+{
+	if (size == 0 || size > NS_SLAB_MAX + 4096u)
+		return -EINVAL;
+	c->size = size;
+	c->objsize = objsize;
+	c->align = align;
+	c->flags = flags;
+	c->units = size <= NS_SMALL_MAX ? 1 : NS_MEDIUM_UNITS;
+	c->inverse = UINT64_MAX / size + 1;
+	set_colors(c, c->units << NS_UNIT_SHIFT);
+	return 0;
+}
+
+void
+ns_classes_init(struct ns_depot *depots, unsigned nslots)
+{
+	unsigned c, s;
+
+	for (c = 1; c < NS_NCLASS; c++) {
+		struct kmem_cache *cache = &ns_caches[c];
+		unsigned size = class_size(c);
+
+		cache->id = c;
+		ns_cache_setup(cache, size, size, 16, 0);
+		ns_format(cache->name, sizeof(cache->name), "kmalloc-%u", size);
+		cache->depots = depots + c * nslots;
+		for (s = 0; s < nslots; s++)
+			ns_depot_init(&cache->depots[s], cache, s);
+	}
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/heap.c - bins: refilling one, and the frees that are not a push.
+ *
+ * 1. A bin's current slab feeds its free list; all objects in the list count
+ *    as used by their slab.  Other slabs in the bin's list have at least one
+ *    object in slab->free.  A slab with no free object at all is let go
+ *    (slab.c: FULL), so that a thread's idleness holds nothing back.
+ * 2. heap->lock is taken by the owner in every function here that moves a
+ *    slab, and by fork() and the registry.  The fast paths take nothing:
+ *    whoever else holds the lock may read the lists but not rely on them,
+ *    unless the owner is gone.
+ * 3. A full node: the request goes to the heaps of the other nodes in
+ *    distance order, so a heap only ever has slabs of its own node, and the
+ *    first allocation after room has come back is at home again.
+ * 4. Constructors run with no lock held, on objects not yet in any list.
+ */
+#include "slab/fast.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define CARVE_BYTES 4096u /* untouched memory costs nothing until carved */
+
+struct ns_free ns_none = { ~0ul, ~0ul };
+
+void
+ns_bad_free(const void *p, const char *why)
+{
+	struct ns_unit *u = ns_run_of(p);
+	const struct kmem_cache *c = NULL;
+
+	if (u != NULL && u->kind == NS_KIND_SLAB)
+		c = ((struct ns_slab *)(void *)u)->cache;
+	ns_fatal("invalid free of %p: %s (cache %s, node %d)", p, why,
+		 c != NULL ? c->name : "none", numaslab_node_of(p));
+}
+
+void
+ns_bad_link(const struct kmem_cache *c, const void *obj)
+{
+	ns_fatal("corrupted free list: %p was written to after it was freed "
+		 "(cache %s, node %d)", obj, c->name, numaslab_node_of(obj));
+}
+
+static void
+bin_reset(struct ns_bin *bin)
+{
+	bin->free = &ns_none;
+	bin->current = NULL;
+	ns_list_init(&bin->slabs);
+}
+
+void
+ns_heap_reset(struct ns_heap *h, unsigned slot)
+{
+	size_t i;
+
+	ns_lock_init(&h->lock, NS_RANK_HEAP);
+	h->slot = slot;
+	h->cpu_word = &h->cpu;
+	h->spare = NULL;
+	for (i = 0; i < NS_ARRAY_LEN(h->bin_of); i++)
+		h->bin_of[i] = (uint16_t)(NS_HEAP_HEADER +
+					  ns_class_of(16 * i + 16) *
+					      sizeof(struct ns_bin));
+	for (i = 0; i < ns_max(h->nbins, NS_NCLASS); i++)
+		bin_reset(&h->bin[i]);
+	h->nbins = (uint32_t)ns_max(h->nbins, NS_NCLASS);
+}
+
+/* The bin, fit for use: a heap knows only the bins it has touched. */
+static struct ns_bin *
+bin_of(struct ns_heap *h, const struct kmem_cache *c)
+{
+	for (; ns_unlikely(h->nbins <= c->id); h->nbins++)
+		bin_reset(&h->bin[h->nbins]);
+	return &h->bin[c->id];
+}
+
+/* As ns_bin_pop, but takes the last object too and says what is wrong. */
+static void *
+bin_pop_last(struct ns_bin *bin, const struct kmem_cache *c)
+{
+	void *obj = bin->free, *next;
+
+	if (obj == &ns_none)
+		return NULL;
+	next = ns_slab_next(bin->current, obj);
+	bin->free = next != NULL ? next : &ns_none;
+	ns_free_of(c, obj)->mark = 0;
+	return obj;
+}
+
+static void
+own(struct ns_heap *h, struct ns_slab *s)
+{
+	ns_store_relaxed(&s->owner, (uintptr_t)h + s->cache->owner_tag);
+}
+
+/* All of the slab's own list goes to the bin. */
+static bool
+take_own_frees(struct ns_heap *h, struct ns_bin *bin, struct ns_slab *s)
+{
+	if (s->free == NULL)
+		return false;
+	ns_owner_add(&h->thread->slot[h->slot].local_frees,
+		     s->carved - s->used);
+	bin->free = s->free;
+	s->free = NULL;
+	s->used = s->carved;
+	return true;
+}
+
+static bool
+take_shared_frees(struct ns_bin *bin, struct ns_slab *s)
+{
+	uint32_t n; /* they are counted as used already */
+	void *list = ns_slab_collect(s, &n);
+
+	if (list == NULL)
+		return false;
+	bin->free = list;
+	return true;
+}
+
+static bool
+carve_more(struct ns_heap *h, struct ns_bin *bin, struct ns_slab *s)
+{
+	struct kmem_cache *c = s->cache;
+	uint32_t n = (uint32_t)ns_min(s->nobj - s->carved,
+				      ns_max(CARVE_BYTES / s->size, 1));
+
+	if (n == 0)
+		return false;
+	if (c->ctor != NULL) {
+		ns_unlock(&h->lock);
+		for (uint32_t i = 0; i < n; i++)
+			c->ctor(s->first + (size_t)(s->carved + i) * s->size);
+		ns_lock(&h->lock);
+	}
+	bin->free = ns_slab_carve(s, n);
+	return true;
+}
+
+/* Makes the bin's list non-empty from what its current slab has. */
+static bool
+feed(struct ns_heap *h, struct ns_bin *bin)
+{
+	struct ns_slab *s = bin->current;
+
+	if (s == NULL)
+		return false;
+	if (take_own_frees(h, bin, s) || take_shared_frees(bin, s) ||
+	    carve_more(h, bin, s))
+		return true;
+	if (!ns_slab_let_go_full(s))
+		return take_shared_frees(bin, s);
+	bin->current = NULL;
+	return false;
+}
+
+/* The next slab to feed from: the bin's, the depot's, or a new one. */
+static struct ns_slab *
+next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
+	  unsigned flags)
+{
+	struct ns_slab *s;
+
+	if (!ns_list_empty(&bin->slabs)) {
+		s = ns_list_first(&bin->slabs, struct ns_slab, link);
+		ns_list_remove(&s->link);
+		return s;
+	}
+	s = ns_depot_adopt(&c->depots[h->slot]);
+	if (s == NULL)
+		s = ns_slab_new(c, h->slot, flags | NS_RUN_STRICT);
+	if (s != NULL)
+		own(h, s);
+	return s;
+}
+
+static void *
+alloc_from(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
+{
+	struct ns_bin *bin;
+	void *obj;
+
+	ns_lock(&h->lock);
+	bin = bin_of(h, c);
+	while ((obj = bin_pop_last(bin, c)) == NULL) {
+		if (feed(h, bin))
+			continue;
+		bin->current = next_slab(h, bin, c, flags);
+		if (bin->current == NULL)
+			break;
+	}
+	ns_unlock(&h->lock);
+	return obj;
+}
+
+/* From this heap and no other, even past its node's limit. */
+void *
+ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c)
+{
+	void *obj = alloc_from(h, c, 0);
+
+	return obj != NULL ? obj : alloc_from(h, c, NS_RUN_OVER);
+}
+
+/* Other nodes by distance; then past the limits that nobody asked for. */
+static void *
+alloc_spilled(struct ns_heap *home, struct kmem_cache *c)
+{
+	const uint8_t *order = ns_topo_order(home->slot);
+	struct ns_heap *h;
+	void *obj;
+	unsigned i;
+
+	for (i = 1; i < ns_topo.nslots; i++) {
+		if (!ns_policy_permits(order[i]))
+			continue;
+		h = ns_heap_get(order[i]);
+		obj = h != NULL ? alloc_from(h, c, 0) : NULL;
+		if (obj != NULL) {
+			ns_pool_count_spill(order[i], c->size);
+			return obj;
+		}
+	}
+	return alloc_from(home, c, NS_RUN_OVER);
+}
+
+/*
+ * The slow path of every allocation from a cache.  @slot NS_NO_SLOT: home.
+ */
+void *
+ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
+{
+	struct ns_heap *h;
+	void *obj = NULL;
+
+	h = slot == NS_NO_SLOT ? ns_heap_home() : ns_heap_get(slot);
+	if (h != NULL) {
+		obj = alloc_from(h, c, 0);
+		if (ns_unlikely(obj == NULL) && (gfp & __GFP_THISNODE) == 0)
+			obj = alloc_spilled(h, c);
+	}
+	if (ns_unlikely(obj == NULL)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	ns_maint_poke();
+	return obj;
+}
+
+/* Frees. */
+
+/* The owner's free made used 0: nothing of the slab is in use. */
+void
+ns_slab_emptied(struct ns_slab *s)
+{
+	struct ns_heap *h = (struct ns_heap *)(s->owner - s->cache->owner_tag);
+
+	if (h->bin[s->cache->id].current == s)
+		return; /* the next refill takes it all */
+	ns_lock(&h->lock);
+	ns_owner_add(&h->thread->slot[h->slot].local_frees, s->carved);
+	ns_list_remove(&s->link);
+	ns_slab_delete(s);
+	ns_unlock(&h->lock);
+}
+
+static void
+free_own(struct ns_slab *s, void *obj)
+{
+	if (!ns_slab_push_own(s, obj, s->cache->link_off))
+		ns_bad_free(obj, "already free");
+	if (--s->used == 0)
+		ns_slab_emptied(s);
+}
+
+/*
+ * Takes what others freed into slab->free.  They were counted where they
+ * were freed, so they must not be counted again as the owner's.
+ */
+static void
+absorb(struct ns_heap *h, struct ns_slab *s)
+{
+	void *list, *last, *p;
+	uint32_t n;
+
+	list = ns_slab_collect(s, &n);
+	if (list == NULL)
+		return;
+	if (s->free != NULL) {
+		for (last = p = list; p != NULL; p = ns_slab_next(s, p))
+			last = p;
+		ns_free_of(s->cache, last)->link =
+		    (uintptr_t)s->free ^ (uintptr_t)last ^ ns_key;
+	}
+	s->free = list;
+	s->used -= n;
+	ns_owner_add(&h->thread->slot[h->slot].local_frees, -(uint64_t)n);
+}
+
+/* Owner, locked: the slab leaves the heap for good. */
+static void
+give_up(struct ns_heap *h, struct ns_slab *s)
+{
+	void *p;
+
+	do {
+		absorb(h, s);
+		s->used = s->carved;
+		for (p = s->free; p != NULL; p = ns_slab_next(s, p))
+			s->used--;
+		if (s->free != NULL || s->carved < s->nobj)
+			break;
+	} while (!ns_slab_let_go_full(s));
+	if (s->owner == 0)
+		return;
+	ns_owner_add(&h->thread->slot[h->slot].local_frees,
+		     s->carved - s->used);
+	if (s->used == 0)
+		ns_slab_delete(s);
+	else
+		ns_slab_own_to_depot(s);
+}
+
+/*
+ * At each slab a heap adopts it looks at its two oldest: one that others
+ * have emptied meanwhile is deleted, and a thread that frees but does not
+ * allocate from this cache passes them on.  So what a consumer holds stays
+ * bounded although nobody wakes it.
+ */
+static void
+sweep(struct ns_heap *h, struct ns_bin *bin)
+{
+	struct ns_slab *s;
+
+	for (int i = 0; i < 2; i++) {
+		if (bin->slabs.prev == bin->slabs.next)
+			return;
+		s = ns_container_of(bin->slabs.prev, struct ns_slab, link);
+		ns_list_remove(&s->link);
+		absorb(h, s);
+		if (s->used == 0 || bin->current == NULL)
+			give_up(h, s);
+		else
+			ns_list_push(&bin->slabs, &s->link);
+	}
+}
+
+/* The first free into a full slab: it becomes ours, or its depot's. */
+static bool
+free_into_full(struct ns_heap *h, struct ns_slab *s, void *obj)
+{
+	struct ns_bin *bin;
+
+	if (h->thread == NULL || h->slot != ns_slot_of(obj)) {
+		if (!ns_slab_full_to_depot(s, obj))
+			return false;
+		ns_count_free(obj);
+		return true;
+	}
+	ns_lock(&h->lock);
+	if (!ns_slab_take_full(s)) {
+		ns_unlock(&h->lock);
+		return false;
+	}
+	own(h, s);
+	s->used = s->carved;
+	s->free = NULL;
+	bin = bin_of(h, s->cache);
+	sweep(h, bin);
+	ns_list_push(&bin->slabs, &s->link);
+	ns_unlock(&h->lock);
+	free_own(s, obj);
+	return true;
+}
+
+static void
+check_object(const struct ns_slab *s, void *obj)
+{
+	if (!ns_is_object(s, obj) || (char *)obj < s->first ||
+	    (char *)obj >= s->first + (size_t)s->nobj * s->size)
+		ns_bad_free(obj, "not the start of an object");
+	if (ns_free_of(s->cache, obj)->mark == (uintptr_t)s)
+		ns_bad_free(obj, "already free");
+}
+
+/* Frees an object of @s, whoever owns it. */
+void
+ns_slab_free(struct ns_slab *s, void *obj)
+{
+	struct ns_heap *h = ns_home;
+	const struct ns_heap *owner;
+
+	check_object(s, obj);
+	owner = (const struct ns_heap *)(ns_load_relaxed(&s->owner) & ~1ul);
+	if (owner != NULL && h->thread != NULL &&
+	    ns_load_relaxed(&owner->thread) == h->thread) {
+		free_own(s, obj);
+		return;
+	}
+	for (;;) {
+		switch (ns_slab_push(s, obj)) {
+		case NS_PUSHED_LAST:
+			ns_count_free(obj);
+			ns_depot_reap(s);
+			return;
+		case NS_PUSHED:
+			ns_count_free(obj);
+			return;
+		case NS_WAS_FULL:
+			if (free_into_full(h, s, obj))
+				return;
+		}
+	}
+}
+
+/* Puts what is left in the bin's list back into its slab's. */
+static void
+unfeed(struct ns_bin *bin)
+{
+	struct ns_slab *s = bin->current;
+	void *p, *last;
+
+	if (s == NULL || bin->free == &ns_none)
+		return;
+	for (last = p = bin->free; p != NULL; p = ns_slab_next(s, p)) {
+		last = p;
+		s->used--;
+	}
+	ns_free_of(s->cache, last)->link =
+	    (uintptr_t)s->free ^ (uintptr_t)last ^ ns_key;
+	s->free = bin->free;
+	bin->free = &ns_none;
+}
+
+/* Gives up all slabs of a bin. */
+static void
+drain(struct ns_heap *h, struct ns_bin *bin)
+{
+	struct ns_slab *s;
+
+	unfeed(bin);
+	if (bin->current != NULL)
+		give_up(h, bin->current);
+	while (!ns_list_empty(&bin->slabs)) {
+		s = ns_list_first(&bin->slabs, struct ns_slab, link);
+		ns_list_remove(&s->link);
+		give_up(h, s);
+	}
+	bin_reset(bin);
+}
+
+/*
+ * Everything a heap has of @c, or of every cache when it is NULL, goes to
+ * nobody: empty slabs to the pool, others to their depots.  The caller holds
+ * the lock and is the owner, or knows that the owner is gone or keeps away;
+ * a push that was cut off between its stores has at worst lost one object,
+ * and used is recounted.
+ */
+void
+ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c)
+{
+	struct ns_bin *bin;
+
+	if (c != NULL) {
+		drain(h, bin_of(h, c));
+		return;
+	}
+	for (bin = h->bin; bin < h->bin + h->nbins; bin++)
+		drain(h, bin);
+}

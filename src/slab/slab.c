@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/slab.c - who owns a slab: one word, and what may happen to it.
+ *
+ * 1. slab->remote holds the state, the number of objects in the slab's
+ *    shared free list, and the list's first object:
+ *
+ *	OWNED  a heap has it: its current slab, or one in its bin's list.
+ *	       The shared list is what other threads freed; the owner's own
+ *	       frees go to slab->free without atomics.
+ *	FULL   nobody has it and no list holds it: every object is
+ *	       allocated, the shared list is empty, nothing is uncarved.
+ *	DEPOT  nobody has it; it is in its node's depot for the cache, and
+ *	       the shared list holds *all* its free objects.
+ *
+ * 2. Transitions, each one CAS on the word:
+ *
+ *	OWNED -> OWNED  any thread pushes an object; the owner takes the list
+ *	OWNED -> FULL   the owner, if the shared list is empty
+ *	OWNED -> DEPOT  the owner, under the depot's lock, adding its own list
+ *	FULL  -> OWNED  a thread at home on the slab's node, freeing the first
+ *			object: it has the slab from then on
+ *	FULL  -> DEPOT  any other thread freeing the first object, under the
+ *			depot's lock
+ *	DEPOT -> DEPOT  any thread pushes an object
+ *	DEPOT -> OWNED  under the depot's lock: a heap adopts the slab, or a
+ *			thread that saw it become all free takes it to delete
+ *
+ * 3. Invariants.  DEPOT if and only if the slab is in the depot's list, for
+ *    both change under the depot's lock.  slab->owner is nonzero only while
+ *    OWNED, and written only by the owner: before it lets go (release CAS)
+ *    and after it took (acquire CAS); so a thread that compares it with its
+ *    own heap is right whenever they are equal.  free, used and carved are
+ *    the owner's; an acquiring CAS to OWNED makes them the new owner's.
+ *
+ * 4. A slab all of whose objects are free is deleted by its owner when it
+ *    counts used == 0, or by the thread whose push made the shared list
+ *    complete.  The latter holds nothing that keeps the slab alive between
+ *    its push and the depot's lock: under the lock it believes only
+ *    slab->depot, which equals a depot exactly while that depot lists the
+ *    slab, and then the word.
+ *
+ * 5. ABA: a push is a CAS of the whole word.  If the word returned to the
+ *    same state, head and count, then the list again begins with that head,
+ *    so the link that the pusher wrote is right.
+ *
+ * numa-tests aside, tests/model holds the same protocol for spin, and the
+ * stress tests run it under ThreadSanitizer.
+ */
+#include "slab/slab.h"
+
+#include <errno.h>
+
+/* remote: state in bits 0-1, head in 2-31, count in 32-63. */
+enum state { OWNED = 0, FULL = 1, DEPOT = 2 };
+
+#define HEAD_SHIFT 3u /* objects are at least 8-byte aligned */
+
+static enum state
+state_of(uint64_t word)
+{
+	return (enum state)(word & 3);
+}
+
+static uint32_t
+count_of(uint64_t word)
+{
+	return (uint32_t)(word >> 32);
+}
+
+static char *
+slab_base(const struct ns_slab *s)
+{
+	return ns_unit_addr((const struct ns_unit *)(const void *)s);
+}
+
+static void *
+head_of(const struct ns_slab *s, uint64_t word)
+{
+	uint64_t head = (uint32_t)word >> 2;
+
+	return head == 0 ? NULL : slab_base(s) + ((head - 1) << HEAD_SHIFT);
+}
+
+static uint64_t
+make_word(const struct ns_slab *s, enum state state, const void *head,
+	  uint32_t n)
+{
+	uint64_t index = 0;
+
+	if (head != NULL)
+		index = ((uint64_t)((const char *)head - slab_base(s)) >>
+			 HEAD_SHIFT) + 1;
+	return (uint64_t)n << 32 | index << 2 | (uint64_t)state;
+}
+
+static void
+set_link(const struct ns_slab *s, void *obj, const void *next)
+{
+	struct ns_free *f = ns_free_of(s->cache, obj);
+
+	f->link = (uintptr_t)next ^ (uintptr_t)obj ^ ns_key;
+	f->mark = (uintptr_t)s;
+}
+
+/*
+ * The next object of a free list, or NULL.  A link that leaves the slab was
+ * overwritten by somebody who wrote to a free object.
+ */
+void *
+ns_slab_next(const struct ns_slab *s, const void *obj)
+{
+	const struct ns_free *f = ns_free_of(s->cache, (void *)obj);
+	uintptr_t next = f->link ^ (uintptr_t)obj ^ ns_key;
+
+	if (next != 0 && next - (uintptr_t)slab_base(s) >=
+			     (uintptr_t)s->cache->units << NS_UNIT_SHIFT)
+		ns_bad_link(s->cache, obj);
+	return (void *)next;
+}
+
+/*
+ * Links the objects [carved, carved + n), in order, as a list that ends; they
+ * count as used.  Returns the first.
+ */
+void *
+ns_slab_carve(struct ns_slab *s, uint32_t n)
+{
+	char *first = s->first + (size_t)s->carved * s->size, *p = first;
+
+	for (uint32_t i = 1; i < n; i++, p += s->size)
+		set_link(s, p, p + s->size);
+	set_link(s, p, NULL);
+	s->used += n;
+	ns_store_relaxed(&s->carved, s->carved + n);
+	return first;
+}
+
+static unsigned
+slot_of(const struct ns_slab *s)
+{
+	return ((const struct ns_unit *)(const void *)s)->slot;
+}
+
+static struct ns_depot *
+depot_of(const struct ns_slab *s)
+{
+	return &s->cache->depots[slot_of(s)];
+}
+
+/* A new slab, owned by nobody yet but private to the caller. */
+struct ns_slab *
+ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
+{
+	struct ns_depot *d = &c->depots[slot];
+	struct ns_unit *u = ns_run_alloc(slot, c->units, 1, flags);
+	struct ns_slab *s = (struct ns_slab *)(void *)u;
+	uint32_t color;
+
+	if (u == NULL)
+		return NULL;
+	color = ns_add_relaxed(&d->next_color, 1u) % c->ncolors;
+	s->cache = c;
+	s->size = c->size;
+	s->nobj = c->nobj;
+	s->inverse = c->inverse;
+	s->first = ns_unit_addr(u) + color * c->color_step;
+	ns_add_relaxed(&d->total_slabs, 1ul);
+	ns_run_publish(u, NS_KIND_SLAB);
+	return s;
+}
+
+/* All objects are free and the slab is the caller's. */
+void
+ns_slab_delete(struct ns_slab *s)
+{
+	ns_store_relaxed(&s->owner, 0ul);
+	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
+	ns_run_free((struct ns_unit *)(void *)s, false);
+}
+
+/*
+ * Frees an object into a slab that is not the caller's.  NS_WAS_FULL: the
+ * slab is FULL and nothing was done.
+ */
+enum ns_push
+ns_slab_push(struct ns_slab *s, void *obj)
+{
+	uint64_t old = ns_load_relaxed(&s->remote), new;
+	uint32_t carved = ns_load_relaxed(&s->carved);
+
+	do {
+		if (state_of(old) == FULL)
+			return NS_WAS_FULL;
+		set_link(s, obj, head_of(s, old));
+		new = make_word(s, state_of(old), obj, count_of(old) + 1);
+		/* Pairs with the acquire in collect, adopt and reap. */
+	} while (!ns_cas_release(&s->remote, &old, new));
+	return state_of(new) == DEPOT && count_of(new) == carved
+		   ? NS_PUSHED_LAST
+		   : NS_PUSHED;
+}
+
+/* Owner: takes the shared list. */
+void *
+ns_slab_collect(struct ns_slab *s, uint32_t *count)
+{
+	uint64_t word = ns_load_relaxed(&s->remote);
+
+	*count = 0;
+	if (word == make_word(s, OWNED, NULL, 0))
+		return NULL;
+	word = ns_xchg_acquire(&s->remote, make_word(s, OWNED, NULL, 0));
+	ns_assert(state_of(word) == OWNED);
+	*count = count_of(word);
+	return head_of(s, word);
+}
+
+/* Owner: OWNED -> FULL.  False: somebody has freed an object meanwhile. */
+bool
+ns_slab_let_go_full(struct ns_slab *s)
+{
+	uint64_t empty = make_word(s, OWNED, NULL, 0);
+	uintptr_t owner = s->owner;
+
+	ns_assert(s->free == NULL && s->carved == s->nobj);
+	ns_store_relaxed(&s->owner, 0ul);
+	if (ns_cas_release(&s->remote, &empty, make_word(s, FULL, NULL, 0)))
+		return true;
+	ns_store_relaxed(&s->owner, owner);
+	return false;
+}
+
+/* FULL -> OWNED by the caller, who then sets slab->owner. */
+bool
+ns_slab_take_full(struct ns_slab *s)
+{
+	uint64_t full = make_word(s, FULL, NULL, 0);
+
+	return ns_cas_acquire(&s->remote, &full, make_word(s, OWNED, NULL, 0));
+}
+
+static void
+depot_insert(struct ns_depot *d, struct ns_slab *s)
+{
+	ns_list_append(&d->slabs, &s->link); /* adopted in order of age */
+	ns_store_relaxed(&d->nslabs, d->nslabs + 1);
+	ns_store_relaxed(&s->depot, d);
+}
+
+static void
+depot_remove(struct ns_depot *d, struct ns_slab *s)
+{
+	ns_list_remove(&s->link);
+	ns_store_relaxed(&d->nslabs, d->nslabs - 1);
+	ns_store_relaxed(&s->depot, NULL);
+}
+
+void
+ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot)
+{
+	ns_lock_init(&d->lock, NS_RANK_DEPOT);
+	ns_list_init(&d->slabs);
+	d->cache = c;
+	d->slot = slot;
+	d->nslabs = 0;
+	d->next_color = 0;
+	d->total_slabs = 0;
+}
+
+/* FULL -> DEPOT with @obj its only free object.  False: no longer FULL. */
+bool
+ns_slab_full_to_depot(struct ns_slab *s, void *obj)
+{
+	uint64_t full = make_word(s, FULL, NULL, 0);
+	struct ns_depot *d = depot_of(s);
+	bool ok, last = s->nobj == 1;
+
+	set_link(s, obj, NULL);
+	ns_lock(&d->lock);
+	ok = ns_cas_acq_rel(&s->remote, &full, make_word(s, DEPOT, obj, 1));
+	if (ok)
+		depot_insert(d, s);
+	ns_unlock(&d->lock);
+	if (ok && last)
+		ns_depot_reap(s);
+	return ok;
+}
+
+/*
+ * Owner: gives up a slab with free objects, uncarved ones included.  Its
+ * own list goes in front of the shared one.
+ */
+void
+ns_slab_own_to_depot(struct ns_slab *s)
+{
+	uint64_t old = ns_load_relaxed(&s->remote), new;
+	struct ns_depot *d = depot_of(s);
+	uint32_t carved = s->carved, mine = carved - s->used;
+	void *head = s->free, *last = NULL, *p;
+
+	for (p = head; p != NULL; p = ns_slab_next(s, p))
+		last = p;
+	s->free = NULL;
+	ns_store_relaxed(&s->owner, 0ul);
+	ns_lock(&d->lock);
+	do {
+		ns_assert(state_of(old) == OWNED);
+		if (last != NULL)
+			set_link(s, last, head_of(s, old));
+		new = make_word(s, DEPOT, head != NULL ? head : head_of(s, old),
+				count_of(old) + mine);
+	} while (!ns_cas_acq_rel(&s->remote, &old, new));
+	depot_insert(d, s);
+	ns_unlock(&d->lock);
+	if (count_of(new) == carved)
+		ns_depot_reap(s);
+}
+
+/* DEPOT -> OWNED; depot locked and listing the slab. */
+static void
+take_from_depot(struct ns_depot *d, struct ns_slab *s)
+{
+	uint64_t word;
+
+	depot_remove(d, s);
+	word = ns_xchg_acquire(&s->remote, make_word(s, OWNED, NULL, 0));
+	s->free = head_of(s, word);
+	s->used = s->carved - count_of(word);
+}
+
+/* A slab with free objects for the caller, who then sets its owner. */
+struct ns_slab *
+ns_depot_adopt(struct ns_depot *d)
+{
+	struct ns_slab *s = NULL;
+
+	if (ns_load_relaxed(&d->nslabs) == 0)
+		return NULL;
+	ns_lock(&d->lock);
+	if (!ns_list_empty(&d->slabs)) {
+		s = ns_list_first(&d->slabs, struct ns_slab, link);
+		take_from_depot(d, s);
+	}
+	ns_unlock(&d->lock);
+	return s;
+}
+
+/* The caller saw the slab become all free.  Deletes it if that still holds. */
+void
+ns_depot_reap(struct ns_slab *s)
+{
+	struct ns_depot *d = ns_load_relaxed(&s->depot);
+	bool mine = false;
+
+	if (d == NULL)
+		return;
+	ns_lock(&d->lock);
+	if (ns_load_relaxed(&s->depot) == d &&
+	    count_of(ns_load_acquire(&s->remote)) == s->carved) {
+		take_from_depot(d, s);
+		mine = true;
+	}
+	ns_unlock(&d->lock);
+	if (mine)
+		ns_slab_delete(s);
+}
+
+/* Objects in the shared list: a moment's figure, for statistics. */
+uint32_t
+ns_slab_pending(const struct ns_slab *s, bool *unowned)
+{
+	uint64_t word = ns_load_relaxed(&s->remote);
+
+	*unowned = state_of(word) != OWNED;
+	return count_of(word);
+}

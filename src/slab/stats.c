@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/stats.c - the figures, by one walk, from inside or outside.
+ *
+ * What the slow paths count is in the pools and the threads' records.  What
+ * they do not count, live bytes, is read off the unit descriptors: an owned
+ * slab has used minus what others have freed into it, any other one carved
+ * minus its shared list.  (Objects in a thread's bin count as used: a page
+ * or so for each size the thread uses.)  Everything goes through @read, so
+ * the numaslab command walks another process with the same code.  Values
+ * move meanwhile; each is read once, and nothing read is trusted as an
+ * address without a bound.
+ */
+#include "page/pool.h"
+#include "slab/slab.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define THREADS_MAX (1u << 20) /* a list longer than this is being changed */
+#define CHUNK	    256u       /* descriptors at a time: 32 KiB */
+
+__attribute__((visibility("default"))) const struct ns_root numaslab_root = {
+	.magic = { 'n', 'u', 'm', 'a', 's', 'l', 'a', 'b' },
+	.version = NS_ROOT_VERSION,
+	.root_size = sizeof(struct ns_root),
+	.base = &ns_base,
+	.total = &ns_total,
+	.span_shift = &ns_span_shift,
+	.units = &ns_units,
+	.topo = &ns_topo,
+	.pools = ns_pools,
+	.threads = &ns_threads,
+	.dead = &ns_dead,
+};
+
+struct walk {
+	ns_read_fn read;
+	void *ctx;
+	struct ns_unit *units;
+	unsigned nslots;
+	struct ns_node_figures *out;
+	unsigned max;
+};
+
+#define READ(w, dst, src) (w)->read((w)->ctx, (dst), (src), sizeof(*(dst)))
+
+static void
+add_slab(struct ns_node_figures *f, const struct ns_slab *s)
+{
+	uint64_t in_use, own = 0;
+	uint32_t pending;
+	bool unowned;
+
+	pending = ns_slab_pending(s, &unowned);
+	if (s->carved > s->nobj || s->used > s->carved || pending > s->carved)
+		return; /* caught in the middle of a change */
+	if (!unowned)
+		own = s->carved - s->used;
+	in_use = s->carved - own;
+	f->live += (in_use > pending ? in_use - pending : 0) * s->size;
+	f->local_frees += own;
+	f->slabs++;
+}
+
+static int
+walk_units(struct walk *w, const struct ns_pool *p,
+	   struct ns_node_figures *f)
+{
+	size_t first = p->first * NS_EXTENT_UNITS;
+	size_t n = p->committed * NS_EXTENT_UNITS, at = 0, got, i;
+	struct ns_unit chunk[CHUNK];
+	int error;
+
+	while (at < n) {
+		got = ns_min(n - at, CHUNK);
+		error = w->read(w->ctx, chunk, w->units + first + at,
+				got * sizeof(chunk[0]));
+		if (error != 0)
+			return error;
+		for (i = 0; i < got; i++) {
+			const struct ns_unit *u = &chunk[i];
+
+			if (u->kind == NS_KIND_SLAB)
+				add_slab(f, (const void *)u);
+			if (u->kind != NS_KIND_LARGE)
+				continue;
+			f->live += (uint64_t)u->nunits << NS_UNIT_SHIFT;
+			f->large_runs++;
+		}
+		at += got;
+	}
+	return 0;
+}
+
+static int
+walk_pool(struct walk *w, const struct ns_root *root,
+	  const struct ns_topo *topo, unsigned slot)
+{
+	struct ns_node_figures *f = &w->out[slot];
+	struct ns_pool p;
+	int error = READ(w, &p, &root->pools[slot]);
+
+	if (error != 0)
+		return error;
+	if (p.committed > p.span)
+		return -EPROTO;
+	memset(f, 0, sizeof(*f));
+	f->node = topo->node_of_slot[slot];
+	f->used = p.used << NS_UNIT_SHIFT;
+	f->retained = p.retained << NS_UNIT_SHIFT;
+	f->committed = p.committed << NS_EXTENT_SHIFT;
+	f->span = p.span << NS_EXTENT_SHIFT;
+	f->limit = p.limit << NS_UNIT_SHIFT;
+	f->spilled = p.spilled;
+	f->purged = p.purged << NS_UNIT_SHIFT;
+	f->huge = p.full_extents << NS_EXTENT_SHIFT;
+	return walk_units(w, &p, f);
+}
+
+/* Adds what a thread, or all dead ones, counted. */
+static int
+add_thread(struct walk *w, const struct ns_thread *at)
+{
+	struct ns_thread_slot ts;
+	unsigned s;
+	int error;
+
+	for (s = 0; s < ns_min(w->nslots, w->max); s++) {
+		error = READ(w, &ts, &at->slot[s]);
+		if (error != 0)
+			return error;
+		w->out[s].local_frees += ts.local_frees;
+		w->out[s].remote_frees += ts.remote_frees;
+	}
+	return 0;
+}
+
+static int
+walk_threads(struct walk *w, const struct ns_root *root)
+{
+	struct ns_list l;
+	struct ns_thread *dead;
+	unsigned n;
+	int error;
+
+	error = READ(w, &dead, root->dead);
+	if (error == 0)
+		error = add_thread(w, dead);
+	if (error == 0)
+		error = READ(w, &l, root->threads);
+	for (n = 0; error == 0 && l.next != root->threads; n++) {
+		const struct ns_list *at = l.next;
+
+		if (n == THREADS_MAX)
+			return -EPROTO;
+		error = add_thread(w, ns_container_of(at, struct ns_thread,
+						      link));
+		if (error == 0)
+			error = READ(w, &l, at);
+	}
+	return error;
+}
+
+int
+ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
+		   struct ns_node_figures *out, unsigned max)
+{
+	struct walk w = { read, ctx, NULL, 0, out, max };
+	struct ns_topo topo;
+	size_t total;
+	unsigned s;
+	int error;
+
+	if (memcmp(root->magic, "numaslab", 8) != 0 ||
+	    root->version != NS_ROOT_VERSION ||
+	    root->root_size != sizeof(*root))
+		return -EPROTO;
+	if ((error = READ(&w, &total, root->total)) != 0 ||
+	    (error = READ(&w, &w.units, root->units)) != 0 ||
+	    (error = READ(&w, &topo, root->topo)) != 0)
+		return error;
+	if (total == 0)
+		return 0;
+	if (topo.nslots > NS_MAX_SLOTS)
+		return -EPROTO;
+	w.nslots = topo.nslots;
+	for (s = 0; s < ns_min(topo.nslots, max); s++)
+		if ((error = walk_pool(&w, root, &topo, s)) != 0)
+			return error;
+	error = walk_threads(&w, root);
+	return error != 0 ? error : (int)topo.nslots;
+}
+
+__attribute__((no_sanitize("thread"))) static int
+read_self(void *ctx, void *dst, const void *src, size_t n)
+{
+	(void)ctx;
+	memcpy(dst, src, n);
+	return 0;
+}
+
+/* The registry's lock keeps the threads' records where they are. */
+unsigned
+ns_figures(struct ns_node_figures *out, unsigned max)
+{
+	int n;
+
+	if (!ns_is_awake())
+		return 0;
+	ns_lock(&ns_registry_lock);
+	n = ns_figures_collect(read_self, NULL, &numaslab_root, out, max);
+	ns_unlock(&ns_registry_lock);
+	return n > 0 ? (unsigned)n : 0;
+}
