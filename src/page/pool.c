@@ -649,7 +649,9 @@ ns_pool_claim(struct ns_pool *p, struct ns_claim *c)
 		c->bits = NS_EXTENT_FULL;
 	}
 	c->first = e;
+	c->dirty = 0;
 	for (i = 0; i < c->len; i++, e++) {
+		c->dirty += count(e->dirty);
 		if (e->used != 0)
 			partial_remove(p, e);
 		mark_used(p, e, c->bits);
@@ -662,14 +664,14 @@ void
 ns_pool_unclaim(struct ns_pool *p, const struct ns_claim *c, bool purged)
 {
 	struct ns_extent *e = c->first;
-	size_t i, n = count(c->bits) * c->len;
+	size_t i;
 
 	for (i = 0; i < c->len; i++, e++) {
 		ns_owner_add(&p->used, count(c->bits));
 		mark_free(p, e, c->bits, purged, ns_os_now_ms());
 	}
 	if (purged)
-		ns_owner_add(&p->purged, n);
+		ns_owner_add(&p->purged, c->dirty);
 }
 
 size_t

@@ -65,6 +65,7 @@ struct ns_claim {
 	struct ns_extent *first;
 	size_t len;    /* extents */
 	uint32_t bits; /* of each extent */
+	size_t dirty;  /* units among them that are not zero */
 };
 
 bool ns_pool_claim(struct ns_pool *p, struct ns_claim *c);
