@@ -50,7 +50,7 @@ run()
 try_c()
 {
 	local source=$1 name=${1##*/} library=libnumaslab.la
-	local program=${1%.c}.exe
+	local program=${1%.c}
 
 	case $name in
 	libnumaslab_malloc*) library=libnumaslab_malloc.la ;;
