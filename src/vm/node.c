@@ -38,7 +38,8 @@
 struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
 
 static struct ns_lock init_lock = NS_LOCK_INIT(NS_RANK_VM);
-static uint32_t ready; /* [a] ns_vm_init is done */
+static uint32_t ready;	/* [a] ns_vm_init is done */
+static bool forking;	/* written with init_lock and all node locks held */
 
 static void
 node_init(struct ns_vm_node *n, unsigned slot)
@@ -75,6 +76,9 @@ init(void)
 	if (ns_load_relaxed(&ready) == 0) {
 		for (s = 0; s < ns_topo.nslots; s++)
 			node_init(&ns_vm_nodes[s], s);
+		ns_fork_vm.unlock = ns_vm_unlock_all;
+		ns_fork_vm.child = ns_vm_fork_child;
+		ns_fork_vm.lock = ns_vm_lock_all;
 		/* Pairs with the acquire in ns_vm_init. */
 		ns_store_release(&ready, 1u);
 	}
@@ -303,13 +307,18 @@ ns_vm_lock_all(void)
 	if (ns_load_relaxed(&ready) != 0)
 		for (s = 0; s < ns_topo.nslots; s++)
 			ns_lock(&ns_vm_nodes[s].lock);
+	forking = true;
 }
 
+/* Nothing to do if vm was set up after fork() had taken its locks. */
 void
 ns_vm_unlock_all(void)
 {
 	unsigned s;
 
+	if (!forking)
+		return;
+	forking = false;
 	if (ns_load_relaxed(&ready) != 0)
 		for (s = ns_topo.nslots; s-- > 0;)
 			ns_unlock(&ns_vm_nodes[s].lock);
@@ -321,6 +330,7 @@ ns_vm_fork_child(void)
 {
 	unsigned s;
 
+	forking = false;
 	ns_lock_init(&init_lock, NS_RANK_VM);
 	if (ns_load_relaxed(&ready) != 0)
 		for (s = 0; s < ns_topo.nslots; s++) {

@@ -173,10 +173,7 @@ void ns_vm_stat(unsigned slot, struct ns_vm_stat *st);
 /* Are the node's books right?  Dies if not.  Others may go on meanwhile. */
 void ns_vm_check(unsigned slot);
 
-/*
- * fork: all vm locks, in slot order, after every lock of a lower rank and
- * before the pools'.  All are harmless before ns_vm_init.
- */
+/* fork, through ns_fork_vm: all vm locks, in slot order. */
 void ns_vm_lock_all(void);
 void ns_vm_unlock_all(void);
 void ns_vm_fork_child(void);
