@@ -48,16 +48,14 @@
 #define UNKNOWN UINT64_MAX
 
 /* hwloc's own types: the header and the library cannot disagree unseen. */
-#define FUNCTIONS(X)                     \
-	X(topology_init)                 \
-	X(topology_set_flags)            \
-	X(topology_set_all_types_filter) \
-	X(topology_set_type_filter)      \
-	X(topology_load)                 \
-	X(topology_destroy)              \
-	X(get_nbobjs_by_depth)           \
-	X(get_obj_by_depth)              \
-	X(distances_get_by_type)         \
+#define FUNCTIONS(X)             \
+	X(topology_init)         \
+	X(topology_set_flags)    \
+	X(topology_load)         \
+	X(topology_destroy)      \
+	X(get_nbobjs_by_depth)   \
+	X(get_obj_by_depth)      \
+	X(distances_get_by_type) \
 	X(distances_release)
 
 struct hwloc {
@@ -90,27 +88,20 @@ open_library(struct hwloc *h)
 	return 0;
 }
 
-/* NUMA nodes and what groups them; caches, cores and devices cost time. */
+/*
+ * With hwloc's default filters: a described machine may hang its nodes under
+ * any object, and a node whose object is filtered out loses its locality.
+ */
 static int
 load_topology(struct hwloc *h)
 {
-	static const hwloc_obj_type_t kept[] = { HWLOC_OBJ_PACKAGE,
-						 HWLOC_OBJ_DIE,
-						 HWLOC_OBJ_GROUP };
-	hwloc_topology_t t;
-
 	if (h->topology_init(&h->topology) != 0) {
 		h->topology = NULL;
 		return -ENOMEM;
 	}
-	t = h->topology;
-	if (h->topology_set_flags(t, LOAD_FLAGS) != 0)
+	if (h->topology_set_flags(h->topology, LOAD_FLAGS) != 0)
 		return -ENOSYS;
-	h->topology_set_all_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
-	for (unsigned i = 0; i < NS_ARRAY_LEN(kept); i++)
-		h->topology_set_type_filter(t, kept[i],
-					    HWLOC_TYPE_FILTER_KEEP_ALL);
-	return h->topology_load(t) == 0 ? 0 : -EINVAL;
+	return h->topology_load(h->topology) == 0 ? 0 : -EINVAL;
 }
 
 /* Our nodes with memory and hwloc's must be the same ones. */
