@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Every benchmark runs, as briefly as it can, and prints sane JSON; and so
+# do the drivers.  Nothing here asserts a time.
+set -eu
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+fail() {
+	echo "smoke: $*" >&2
+	exit 1
+}
+
+# A loop of every thread ended, every number is one, and no two are named
+# alike.
+check_json() {
+	python3 - "$1" "$2" <<'END' || fail "$1: its JSON is not sane"
+import json, math, sys
+name, path = sys.argv[1:]
+results = json.load(open(path))["benchmarks"]
+assert results, "no benchmarks"
+names = [b["name"] for b in results]
+assert len(set(names)) == len(names), "two benchmarks of one name"
+for b in results:
+    assert not b.get("error_occurred"), (b["name"], b.get("error_message"))
+    assert b["iterations"] > 0, b["name"]
+    for key, value in b.items():
+        if isinstance(value, float):
+            assert math.isfinite(value) and value >= 0, (b["name"], key)
+print(f"{name}: {len(results)} benchmarks")
+END
+}
+
+run() {
+	local name=$1 preload=${2-}
+
+	LD_PRELOAD=$preload "${top_builddir:?}/bench/$name" \
+	    --benchmark_min_time=0.0005 --benchmark_out="$dir/$name.json" \
+	    --benchmark_out_format=json >"$dir/log" 2>&1 || {
+		cat "$dir/log" >&2
+		fail "$name fails${preload:+ under $preload}"
+	}
+	check_json "$name" "$dir/$name.json"
+}
+
+ours=$top_builddir/.libs/libnumaslab_malloc.so
+test -e "$ours" || fail "$ours is missing"
+for name in overhead pairs remote threads latency; do
+	run $name
+	run $name "$ours"
+done
+for name in kmem vm color; do
+	run $name
+	run $name "$ours"
+done
+
+compare=${top_srcdir:?}/bench/compare
+common=(--build "$top_builddir" --json "$dir/out.json" --rounds 1
+    --allocators "glibc,numaslab")
+python3 "$compare" "${common[@]}" -- true >"$dir/log"
+grep -q '^numaslab ' "$dir/log" || fail "compare prints no table"
+python3 "$compare" "${common[@]}" --start --runs 2 >"$dir/log"
+grep -q '^numaslab ' "$dir/log" || fail "compare --start prints no table"
+python3 "$compare" "${common[@]}" --micro --min-time 0.0005 pairs >"$dir/log"
+grep -q '^numaslab to the fastest of' "$dir/log" ||
+	fail "compare --micro prints no summary"
+python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+for key in "machine", "commit", "allocators", "results":
+    assert d[key], key
+assert d["machine"]["kernel"] and d["allocators"]["glibc"]["version"]
+assert len(d["results"]["pairs"]["pair/size:64"]["time"]["numaslab"]) == 1
+' "$dir/out.json" || fail "the result file is not as documented"
+
+if python3 "$compare" "${common[@]}" -- false >"$dir/log" 2>&1; then
+	fail "compare accepts a command that fails"
+fi
+python3 "$top_srcdir/bench/instructions" --build "$top_builddir" \
+    --json "$dir/out.json" --allocators glibc,numaslab --batch 4 >"$dir/log"
+grep -q '^numaslab ' "$dir/log" || fail "instructions prints no table"
