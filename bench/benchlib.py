@@ -154,7 +154,7 @@ def find_build(given):
 def helper(build, name):
     path = os.path.join(build, "bench", name)
     if not os.path.exists(path):
-        die(f"{path} is missing: run `make check-build' in {build}")
+        die(f"{path} is missing: run `make bench-build' in {build}")
     return path
 
 
