@@ -121,6 +121,22 @@ test_skip(const char *why)
 	_exit(77);
 }
 
+/*
+ * The environment is read before main(): a test that needs an option calls
+ * this first, which runs the program again with it set.
+ */
+TEST_INLINE void
+test_env(char **argv, const char *name, const char *value)
+{
+	const char *now = getenv(name);
+
+	if (now != NULL && strcmp(now, value) == 0)
+		return;
+	REQUIRE(setenv(name, value, 1) == 0);
+	execv("/proc/self/exe", argv);
+	REQUIRE(!"exec of this program");
+}
+
 /* xorshift64: repeatable; @state must not be 0. */
 TEST_INLINE uint64_t
 test_random(uint64_t *state)
