@@ -10,7 +10,11 @@ ulimit -c 0
 count=0
 for case in $("$misuse" --list); do
 	status=0
-	run ours "$misuse" "$case" >"$work/out" 2>"$work/err" || status=$?
+	# The braces take what bash says of it.
+	{
+		env LD_PRELOAD="$lib" "$misuse" "$case" >"$work/out" \
+			2>"$work/err" || status=$?
+	} 2>/dev/null
 	pointer=$(cat "$work/out")
 	lines=$(wc -l <"$work/err")
 	say "$case: $(cat "$work/err")"
