@@ -65,7 +65,8 @@ void kmem_cache_destroy(struct kmem_cache *cache);
 
 /*
  * kmem_cache_shrink - release the cache's empty slabs, on every node.
- * Returns 0 when all its remaining slabs hold live objects, else 1.
+ * A slab that another thread is allocating from stays.  Returns 0 when no
+ * slab is left, else 1.
  */
 int kmem_cache_shrink(struct kmem_cache *cache);
 
@@ -89,7 +90,7 @@ void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags)
  * @node: the operating system's number, or NUMA_NO_NODE (-1, numaslab.h) for the home node.
  * When the node is full the object comes from the nearest with room and is
  * counted as spilled, or NULL is returned under __GFP_THISNODE.
- * EINVAL: no such node, or it has no memory.
+ * EINVAL: no such node, it has no memory, or the process may not use it.
  */
 void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t flags, int node)
     __attribute__((malloc, warn_unused_result));
@@ -103,7 +104,8 @@ void kmem_cache_free(struct kmem_cache *cache, void *obj);
 
 /*
  * kmem_cache_alloc_bulk - allocate @n objects into @objs.
- * All or nothing: returns @n, or 0 with errno set and nothing allocated.
+ * All or nothing: returns @n, or 0 with errno set and nothing allocated
+ * (EINVAL: @n above INT_MAX).
  */
 int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t n,
 			  void **objs);

@@ -24,12 +24,12 @@ extern "C" {
 #endif
 
 /*
- * numaslab_node_of - the node that a pointer's memory was asked for.
+ * numaslab_node_of - the node that a pointer's memory was taken from.
  * @p: any address, interior ones included.
  *
  * Pure arithmetic: no syscall, no lookup, no access to *p.  It says the
  * intended node; the kernel may have placed the page elsewhere (see
- * numaslab-stat(1) and move_pages(2)).  Returns the node number, or
+ * numaslab(1) and move_pages(2)).  Returns the node number, or
  * NUMA_NO_NODE when the address is not numaslab's.  errno is not changed.
  */
 int numaslab_node_of(const void *p);
@@ -37,7 +37,8 @@ int numaslab_node_of(const void *p);
 /*
  * numaslab_home_node - the node that the calling thread's next default
  * allocation comes from: the current CPU's node under the local policy,
- * the chosen one under any other.  Never fails.
+ * the chosen one under bind and preferred, the next in turn under
+ * interleave.  Asking changes nothing.  Never fails.
  */
 int numaslab_home_node(void);
 
@@ -52,6 +53,8 @@ int numaslab_node_allowed(int node);
 
 /*
  * numaslab_distance - the SLIT distance between two nodes (10 is local).
+ * The first call on a machine of many nodes may load hwloc: milliseconds,
+ * and it allocates.
  * Returns 0 and sets errno to EINVAL for a node that is not served.
  */
 int numaslab_distance(int from, int to);
@@ -68,13 +71,16 @@ struct numaslab_node_stat {
 	uint64_t local_frees;  /* objects freed by a thread at home here */
 	uint64_t remote_frees; /* objects freed by threads at home elsewhere */
 	uint64_t purged;       /* bytes given back to the OS, ever */
+	uint64_t spare[6];     /* 0 */
 };
 
 /*
  * numaslab_node_stat - fill *@st for @node.
  *
  * The figures are a moment's, consistent to within what other threads do
- * meanwhile.  Takes the registry's and the node's lock for microseconds.
+ * meanwhile.  Takes time in proportion to the memory in use (it reads 128
+ * bytes for each 64 KiB), and the registry's lock while it adds up what the
+ * threads counted.
  * Returns 0, or -1 with errno EINVAL when the node is not served.
  */
 int numaslab_node_stat(int node, struct numaslab_node_stat *st);

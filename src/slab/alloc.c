@@ -21,18 +21,16 @@ ns_alloc_slow(size_t size)
 void *
 ns_alloc_on(size_t size, unsigned slot, gfp_t gfp)
 {
-	size_t n = ns_max(size, 1);
+	struct kmem_cache *c;
 	void *p;
 
-	if (n > NS_SLAB_MAX)
-		return ns_large_alloc(n, 1, slot, gfp);
-	p = ns_init() == 0 ? ns_cache_alloc(&ns_caches[ns_class_of(n)], slot,
-					    gfp)
-			   : NULL;
-	if (p == NULL)
-		errno = ENOMEM;
-	else if ((gfp & __GFP_ZERO) != 0)
-		memset(p, 0, n);
+	if (size > NS_SLAB_MAX)
+		return ns_large_alloc(size, 1, slot, gfp);
+	c = &ns_caches[ns_class_of(ns_max(size, 1))];
+	p = ns_cache_alloc(c, slot, gfp);
+	/* All of it: krealloc may hand out the rest later. */
+	if (p != NULL && (gfp & __GFP_ZERO) != 0)
+		memset(p, 0, c->size);
 	return p;
 }
 

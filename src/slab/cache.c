@@ -13,6 +13,7 @@
 #include "slab/fast.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #define OBJECT_MIN 16u /* a link and a mark */
@@ -289,11 +290,9 @@ kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
 
 	if (node == NUMA_NO_NODE)
 		return kmem_cache_alloc(c, flags);
-	if (node < 0 || node >= NS_MAX_NODES ||
-	    (slot = ns_topo.slot_of_node[node]) == NS_NO_SLOT) {
-		errno = EINVAL;
+	slot = ns_slot_of_node(node);
+	if (ns_unlikely(slot == NS_NO_SLOT))
 		return NULL;
-	}
 	return alloc_at(c, t != NULL ? t->slot[slot].heap : NULL, slot, flags);
 }
 
@@ -337,6 +336,10 @@ kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 {
 	size_t i;
 
+	if (n > INT_MAX) {
+		errno = EINVAL;
+		return 0;
+	}
 	for (i = 0; i < n; i++) {
 		objs[i] = kmem_cache_alloc(c, flags);
 		if (objs[i] == NULL) {

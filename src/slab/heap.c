@@ -173,6 +173,12 @@ next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
 		return s;
 	}
 	s = ns_depot_adopt(&c->depots[h->slot]);
+	if (s != NULL && s->free != NULL) {
+		/* Counted where they were freed: straight to the bin. */
+		bin->free = s->free;
+		s->free = NULL;
+		s->used = s->carved;
+	}
 	if (s == NULL)
 		s = ns_slab_new(c, h->slot, flags | NS_RUN_STRICT);
 	if (s != NULL)

@@ -7,19 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* The slot of a node number, NS_NO_SLOT with errno EINVAL when there is none. */
-static unsigned
-slot_of_node(int node)
-{
-	unsigned slot = NS_NO_SLOT;
-
-	if (ns_init() == 0 && node >= 0 && node < NS_MAX_NODES)
-		slot = ns_topo.slot_of_node[node];
-	if (slot == NS_NO_SLOT)
-		errno = EINVAL;
-	return slot;
-}
-
 ns_export void *
 kmalloc(size_t size, gfp_t flags)
 {
@@ -37,7 +24,7 @@ kmalloc_node(size_t size, gfp_t flags, int node)
 
 	if (node == NUMA_NO_NODE)
 		return kmalloc(size, flags);
-	slot = slot_of_node(node);
+	slot = ns_slot_of_node(node);
 	if (slot == NS_NO_SLOT)
 		return NULL;
 	return size == 0 ? ZERO_SIZE_PTR : ns_alloc_on(size, slot, flags);
@@ -74,10 +61,15 @@ krealloc(const void *p, size_t size, gfp_t flags)
 		return ZERO_SIZE_PTR;
 	}
 	old = ns_usable_size(p);
-	q = ns_realloc((void *)p, size);
-	/* As in Linux: with __GFP_ZERO, what the block grew by is zero. */
-	if (q != NULL && (flags & __GFP_ZERO) != 0 && size > old)
-		memset((char *)q + old, 0, size - old);
+	if (size <= old && size > old / 2)
+		return (void *)p;
+	if ((flags & (__GFP_ZERO | __GFP_THISNODE)) == 0)
+		return ns_realloc((void *)p, size);
+	q = kmalloc(size, flags);
+	if (q != NULL) {
+		memcpy(q, p, ns_min(old, size));
+		kfree(p);
+	}
 	return q;
 }
 
@@ -103,31 +95,36 @@ numaslab_node_of(const void *p)
 ns_export int
 numaslab_home_node(void)
 {
-	struct ns_heap *h = ns_heap_home();
+	unsigned cpu = 0;
 
-	return h != NULL ? ns_topo.node_of_slot[h->slot] : 0;
+	if (ns_init() != 0)
+		return 0;
+	if (ns_policy.mode == NS_POLICY_INTERLEAVE && ns_home->thread != NULL)
+		return ns_topo.node_of_slot[ns_policy_next(ns_home->slot)];
+	ns_os_getcpu(&cpu, NULL);
+	return ns_topo.node_of_slot[ns_policy_home(cpu)];
 }
 
 ns_export int
 numaslab_node_stat(int node, struct numaslab_node_stat *st)
 {
-	struct ns_node_figures f[NS_MAX_SLOTS];
-	unsigned slot = slot_of_node(node);
+	unsigned slot = ns_slot_of_node(node);
+	struct ns_node_figures f;
 
 	if (slot == NS_NO_SLOT)
 		return -1;
-	ns_figures(f, NS_MAX_SLOTS);
+	ns_figures_of(slot, &f);
 	*st = (struct numaslab_node_stat){
 		.node = node,
-		.live = f[slot].live,
-		.used = f[slot].used,
-		.resident = f[slot].used + f[slot].retained,
-		.retained = f[slot].retained,
-		.committed = f[slot].committed,
-		.spilled = f[slot].spilled,
-		.local_frees = f[slot].local_frees,
-		.remote_frees = f[slot].remote_frees,
-		.purged = f[slot].purged,
+		.live = f.live,
+		.used = f.used,
+		.resident = f.used + f.retained,
+		.retained = f.retained,
+		.committed = f.committed,
+		.spilled = f.spilled,
+		.local_frees = f.local_frees,
+		.remote_frees = f.remote_frees,
+		.purged = f.purged,
 	};
 	return 0;
 }

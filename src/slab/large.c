@@ -38,7 +38,8 @@ ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp)
 		return NULL;
 	}
 	if ((gfp & __GFP_ZERO) != 0 && !u->zero)
-		memset(ns_unit_addr(u), 0, size);
+		memset(ns_unit_addr(u), 0,
+		       (size_t)u->nunits << NS_UNIT_SHIFT);
 	ns_run_publish(u, NS_KIND_LARGE);
 	ns_maint_poke();
 	return ns_unit_addr(u);

@@ -28,6 +28,8 @@
 #include "numaslab/numaslab.h"
 #include "page/page.h"
 
+#include <errno.h>
+
 #define NS_SMALL_MAX	8192u  /* above: slabs of NS_MEDIUM_UNITS */
 #define NS_SLAB_MAX	65536u /* above: a run of its own (large.c) */
 #define NS_MEDIUM_UNITS 8u
@@ -177,6 +179,21 @@ size_t ns_good_size(size_t align, size_t size); /* 0: not possible */
 int ns_init(void);
 bool ns_is_awake(void);
 
+/* The slot of a node the process may use, or NS_NO_SLOT and errno EINVAL. */
+ns_inline unsigned
+ns_slot_of_node(int node)
+{
+	unsigned slot = NS_NO_SLOT;
+
+	if (ns_init() == 0 && node >= 0 && node < NS_MAX_NODES)
+		slot = ns_topo.slot_of_node[node];
+	if (slot == NS_NO_SLOT || !ns_topo.allowed[slot]) {
+		errno = EINVAL;
+		return NS_NO_SLOT;
+	}
+	return slot;
+}
+
 /* large.c: blocks of their own run; @align a power of two. */
 void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void ns_large_free(struct ns_unit *u, void *p);
@@ -264,5 +281,6 @@ int ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
 		       struct ns_node_figures *out, unsigned max);
 /* This process; never fails once initialised, 0 nodes before. */
 unsigned ns_figures(struct ns_node_figures *out, unsigned max);
+void ns_figures_of(unsigned slot, struct ns_node_figures *out);
 
 #endif

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define THREADS_MAX (1u << 20) /* a list longer than this is being changed */
-#define CHUNK	    256u       /* descriptors at a time: 32 KiB */
+#define CHUNK	    16u	       /* descriptors at a time: stacks are small */
 
 __attribute__((visibility("default"))) const struct ns_root numaslab_root = {
 	.magic = { 'n', 'u', 'm', 'a', 's', 'l', 'a', 'b' },
@@ -34,13 +34,14 @@ __attribute__((visibility("default"))) const struct ns_root numaslab_root = {
 	.dead = &ns_dead,
 };
 
+/* A walk covers slots [first, end); out is for the first. */
 struct walk {
 	ns_read_fn read;
 	void *ctx;
+	const struct ns_root *root;
 	struct ns_unit *units;
-	unsigned nslots;
+	unsigned first, end;
 	struct ns_node_figures *out;
-	unsigned max;
 };
 
 #define READ(w, dst, src) (w)->read((w)->ctx, (dst), (src), sizeof(*(dst)))
@@ -94,19 +95,20 @@ walk_units(struct walk *w, const struct ns_pool *p,
 }
 
 static int
-walk_pool(struct walk *w, const struct ns_root *root,
-	  const struct ns_topo *topo, unsigned slot)
+walk_pool(struct walk *w, unsigned slot)
 {
-	struct ns_node_figures *f = &w->out[slot];
+	struct ns_node_figures *f = &w->out[slot - w->first];
 	struct ns_pool p;
-	int error = READ(w, &p, &root->pools[slot]);
+	uint16_t node;
+	int error;
 
-	if (error != 0)
+	if ((error = READ(w, &p, &w->root->pools[slot])) != 0 ||
+	    (error = READ(w, &node, &w->root->topo->node_of_slot[slot])) != 0)
 		return error;
 	if (p.committed > p.span)
 		return -EPROTO;
 	memset(f, 0, sizeof(*f));
-	f->node = topo->node_of_slot[slot];
+	f->node = node;
 	f->used = p.used << NS_UNIT_SHIFT;
 	f->retained = p.retained << NS_UNIT_SHIFT;
 	f->committed = p.committed << NS_EXTENT_SHIFT;
@@ -118,6 +120,16 @@ walk_pool(struct walk *w, const struct ns_root *root,
 	return walk_units(w, &p, f);
 }
 
+static int
+walk_pools(struct walk *w)
+{
+	int error = 0;
+
+	for (unsigned s = w->first; s < w->end && error == 0; s++)
+		error = walk_pool(w, s);
+	return error;
+}
+
 /* Adds what a thread, or all dead ones, counted. */
 static int
 add_thread(struct walk *w, const struct ns_thread *at)
@@ -126,30 +138,30 @@ add_thread(struct walk *w, const struct ns_thread *at)
 	unsigned s;
 	int error;
 
-	for (s = 0; s < ns_min(w->nslots, w->max); s++) {
+	for (s = w->first; s < w->end; s++) {
 		error = READ(w, &ts, &at->slot[s]);
 		if (error != 0)
 			return error;
-		w->out[s].local_frees += ts.local_frees;
-		w->out[s].remote_frees += ts.remote_frees;
+		w->out[s - w->first].local_frees += ts.local_frees;
+		w->out[s - w->first].remote_frees += ts.remote_frees;
 	}
 	return 0;
 }
 
 static int
-walk_threads(struct walk *w, const struct ns_root *root)
+walk_threads(struct walk *w)
 {
-	struct ns_list l;
+	struct ns_list *head = w->root->threads, l;
 	struct ns_thread *dead;
 	unsigned n;
 	int error;
 
-	error = READ(w, &dead, root->dead);
+	error = READ(w, &dead, w->root->dead);
 	if (error == 0)
 		error = add_thread(w, dead);
 	if (error == 0)
-		error = READ(w, &l, root->threads);
-	for (n = 0; error == 0 && l.next != root->threads; n++) {
+		error = READ(w, &l, head);
+	for (n = 0; error == 0 && l.next != head; n++) {
 		const struct ns_list *at = l.next;
 
 		if (n == THREADS_MAX)
@@ -166,10 +178,9 @@ int
 ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
 		   struct ns_node_figures *out, unsigned max)
 {
-	struct walk w = { read, ctx, NULL, 0, out, max };
-	struct ns_topo topo;
+	struct walk w = { .read = read, .ctx = ctx, .root = root, .out = out };
+	unsigned nslots;
 	size_t total;
-	unsigned s;
 	int error;
 
 	if (memcmp(root->magic, "numaslab", 8) != 0 ||
@@ -178,18 +189,17 @@ ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
 		return -EPROTO;
 	if ((error = READ(&w, &total, root->total)) != 0 ||
 	    (error = READ(&w, &w.units, root->units)) != 0 ||
-	    (error = READ(&w, &topo, root->topo)) != 0)
+	    (error = READ(&w, &nslots, &root->topo->nslots)) != 0)
 		return error;
 	if (total == 0)
 		return 0;
-	if (topo.nslots > NS_MAX_SLOTS)
+	if (nslots > NS_MAX_SLOTS)
 		return -EPROTO;
-	w.nslots = topo.nslots;
-	for (s = 0; s < ns_min(topo.nslots, max); s++)
-		if ((error = walk_pool(&w, root, &topo, s)) != 0)
-			return error;
-	error = walk_threads(&w, root);
-	return error != 0 ? error : (int)topo.nslots;
+	w.end = (unsigned)ns_min(nslots, max);
+	error = walk_pools(&w);
+	if (error == 0)
+		error = walk_threads(&w);
+	return error != 0 ? error : (int)nslots;
 }
 
 __attribute__((no_sanitize("thread"))) static int
@@ -201,15 +211,30 @@ read_self(void *ctx, void *dst, const void *src, size_t n)
 }
 
 /* The registry's lock keeps the threads' records where they are. */
+static void
+figures(unsigned first, unsigned end, struct ns_node_figures *out)
+{
+	struct walk w = { .read = read_self, .root = &numaslab_root,
+			  .units = ns_units, .first = first, .end = end,
+			  .out = out };
+
+	walk_pools(&w);
+	ns_lock(&ns_registry_lock);
+	walk_threads(&w);
+	ns_unlock(&ns_registry_lock);
+}
+
 unsigned
 ns_figures(struct ns_node_figures *out, unsigned max)
 {
-	int n;
-
 	if (!ns_is_awake())
 		return 0;
-	ns_lock(&ns_registry_lock);
-	n = ns_figures_collect(read_self, NULL, &numaslab_root, out, max);
-	ns_unlock(&ns_registry_lock);
-	return n > 0 ? (unsigned)n : 0;
+	figures(0, (unsigned)ns_min(ns_topo.nslots, max), out);
+	return ns_topo.nslots;
+}
+
+void
+ns_figures_of(unsigned slot, struct ns_node_figures *out)
+{
+	figures(slot, slot + 1, out);
 }
