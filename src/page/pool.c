@@ -451,8 +451,7 @@ struct ns_unit *
 ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
 {
 	const uint8_t *order = ns_topo_order(slot);
-	bool strict = (flags & NS_RUN_STRICT) != 0;
-	bool over = (flags & NS_RUN_OVER) != 0;
+	bool strict = (flags & NS_RUN_STRICT) != 0, over = false;
 	unsigned i, nslots = strict ? 1 : ns_topo.nslots;
 	struct ns_unit *u;
 	struct ns_pool *p;
@@ -477,7 +476,7 @@ ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
 		 * A limit that is only the node's size may be passed in a
 		 * second round: a process may ask for what it never touches.
 		 */
-		if (over || strict)
+		if (over || (strict && (flags & NS_RUN_OVER) == 0))
 			return NULL;
 	}
 }
