@@ -9,7 +9,7 @@
  * objects of successive slabs start at successive lines, they spread over
  * all sets.
  *
- * A case fills some slabs of a cache, takes every second object or so (a
+ * A case fills some slabs of a cache, takes 5 of each 8 objects (a
  * working set is never all objects of a few slabs), links them in random
  * order through their first field and walks the chain: each step needs the
  * load before it, so the time for one is the latency of the cache that the
@@ -20,7 +20,7 @@
  *	malloc	malloc of the same size
  *
  * n is the number of objects walked.  With 640 the lines fit in an L1 cache
- * of 48 KiB and 768 lines, if they spread; 400 is for one of 32 KiB.  16384
+ * of 48 KiB and 768 lines, if they spread; 400 is for one of 32 KiB.  16000
  * is for the L2 cache.  Counters: l1_sets, how many sets of L1 the fields
  * fall in; l1_conflicts, how many lines there are beyond the ways of their
  * set, each of which misses on every round.
@@ -91,12 +91,10 @@ by_address(const void *a, const void *b)
 }
 
 static void
-shuffle(struct object **o, size_t n)
+shuffle(struct object **o, size_t n, uint64_t *rng)
 {
-	uint64_t rng = 42;
-
 	for (size_t i = n - 1; i > 0; i--) {
-		size_t j = gbench_below(&rng, i + 1);
+		size_t j = gbench_below(rng, i + 1);
 		struct object *t = o[i];
 
 		o[i] = o[j];
@@ -104,19 +102,27 @@ shuffle(struct object **o, size_t n)
 	}
 }
 
-/* Links @n of the @total objects into a ring; they end up in @o[0..n-1]. */
+/*
+ * Links @n of the @total objects into a ring; they end up in @o[0..n-1].  Of
+ * each 8 neighbours 5 are taken, which 5 is random.
+ */
 static struct object *
 link_some(struct object **o, size_t total, size_t n)
 {
-	qsort(o, total, sizeof(*o), by_address);
-	for (size_t i = 0; i < n; i++) {
-		struct object *t = o[i];
-		size_t from = i * total / n;
+	uint64_t rng = 42;
+	size_t taken = 0;
 
-		o[i] = o[from];
-		o[from] = t;
+	qsort(o, total, sizeof(*o), by_address);
+	for (size_t i = 0; i + SPREAD_NUM <= total; i += SPREAD_NUM) {
+		shuffle(o + i, SPREAD_NUM, &rng);
+		for (size_t j = 0; j < SPREAD_DEN; j++) {
+			struct object *t = o[taken];
+
+			o[taken++] = o[i + j];
+			o[i + j] = t;
+		}
 	}
-	shuffle(o, n);
+	shuffle(o, n, &rng);
 	for (size_t i = 0; i < n; i++)
 		o[i]->next = o[(i + 1) % n];
 	return o[0];
@@ -166,7 +172,7 @@ static const slab_flags_t flags_off = SLAB_NO_COLOR, flags_on = 0;
 
 #define ARGS                                           \
 	.args = { GBENCH_LIST("size", 256, 512, 1024), \
-		  GBENCH_LIST("n", 400, 640, 16384) }
+		  GBENCH_LIST("n", 400, 640, 16000) }
 
 static const struct gbench_case cases[] = {
 	{ .name = "off", .run = color, .user = &flags_off, ARGS },
