@@ -98,7 +98,7 @@ for header in "${headers[@]}"; do
 	sed -n 's/^#define[ 	]*\([A-Za-z_0-9]*\).*/\1/p' "$header" |
 		grep -v '_H$' || :
 	awk '/^struct [a-z_]+ \{/, /^\}/' "$header" |
-		sed -n 's/^	[^;]*[ *]\([a-z_0-9]*\);.*/\1/p'
+		sed -n 's/^	[^;]*[ *]\([a-z_0-9]*\)\(\[.*\]\)\{0,1\};.*/\1/p'
 done >"$tmp/words"
 while read -r word; do
 	things=$((things + 1))
