@@ -94,6 +94,12 @@ ns_rank_push(const struct ns_lock *l)
 }
 
 void
+ns_rank_note(const struct ns_lock *l)
+{
+	held[l->rank]++;
+}
+
+void
 ns_rank_pop(const struct ns_lock *l)
 {
 	ns_assert(held[l->rank] > 0);

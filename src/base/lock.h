@@ -48,10 +48,12 @@ void ns_lock_wake(struct ns_lock *l); /* the slow path of ns_unlock */
 
 #ifdef NS_DEBUG
 void ns_rank_push(const struct ns_lock *l);
+void ns_rank_note(const struct ns_lock *l); /* the same, unchecked */
 void ns_rank_pop(const struct ns_lock *l);
 void ns_rank_fork_child(void);
 #else
 #define ns_rank_push(l)	     ((void)0)
+#define ns_rank_note(l)	     ((void)0)
 #define ns_rank_pop(l)	     ((void)0)
 #define ns_rank_fork_child() ((void)0)
 #endif
@@ -74,7 +76,7 @@ ns_trylock(struct ns_lock *l)
 
 	if (!ns_cas_acquire(&l->word, &zero, 1u))
 		return false;
-	ns_rank_push(l);
+	ns_rank_note(l);
 	return true;
 }
 
