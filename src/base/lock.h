@@ -15,6 +15,8 @@
 #include "base/base.h"
 #include "base/atomic.h"
 
+#pragma GCC visibility push(hidden)
+
 enum ns_rank {
 	NS_RANK_CACHES = 1, /* slab/cache.c: the list of all caches */
 	NS_RANK_REGISTRY,   /* slab/thread.c: the list of all threads */
@@ -89,4 +91,5 @@ ns_unlock(struct ns_lock *l)
 		ns_lock_wake(l);
 }
 
+#pragma GCC visibility pop
 #endif

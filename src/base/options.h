@@ -13,6 +13,8 @@
 
 #include "base/base.h"
 
+#pragma GCC visibility push(hidden)
+
 #define NS_TYPE_BOOL   uint64_t
 #define NS_TYPE_SIZE   uint64_t
 #define NS_TYPE_UINT   uint64_t
@@ -35,4 +37,5 @@ bool ns_options_read(char **envp);
  */
 int ns_parse_size(const char *s, uint64_t *value, size_t *pos);
 
+#pragma GCC visibility pop
 #endif

@@ -30,6 +30,8 @@
 #include "base/lock.h"
 #include "topo/topo.h"
 
+#pragma GCC visibility push(hidden)
+
 #define NS_UNIT_SHIFT	16
 #define NS_UNIT		(1ul << NS_UNIT_SHIFT)
 #define NS_EXTENT_SHIFT 21
@@ -202,4 +204,5 @@ void ns_pools_fork_child(void);
 /* Debug builds: every pool's books are right (tests call it too). */
 void ns_pool_check(unsigned slot);
 
+#pragma GCC visibility pop
 #endif

@@ -16,6 +16,8 @@
 
 #include "page/page.h"
 
+#pragma GCC visibility push(hidden)
+
 #define NS_RANGE_BINS 24 /* 2^23 extents: the 16 TiB of the largest span */
 #define NS_EXTENT_FULL 0xffffffffu
 
@@ -75,4 +77,5 @@ void ns_pool_unclaim(struct ns_pool *p, const struct ns_claim *c, bool purged);
 uint64_t ns_pools_committed(void);
 void ns_maint_dirty(void); /* a pool began to retain memory */
 
+#pragma GCC visibility pop
 #endif

@@ -30,6 +30,8 @@
 
 #include <errno.h>
 
+#pragma GCC visibility push(hidden)
+
 #define NS_SMALL_MAX	8192u  /* above: slabs of NS_MEDIUM_UNITS */
 #define NS_SLAB_MAX	65536u /* above: a run of its own (large.c) */
 #define NS_MEDIUM_UNITS 8u
@@ -283,4 +285,5 @@ int ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
 unsigned ns_figures(struct ns_node_figures *out, unsigned max);
 void ns_figures_of(unsigned slot, struct ns_node_figures *out);
 
+#pragma GCC visibility pop
 #endif

@@ -19,6 +19,8 @@
 #include "base/base.h"
 #include "os/os.h"
 
+#pragma GCC visibility push(hidden)
+
 #define NS_MAX_SLOTS 256
 #define NS_NO_SLOT   0xffffu
 #define NS_MAX_CPUS  8192 /* the kernel's largest NR_CPUS */
@@ -93,4 +95,5 @@ unsigned ns_policy_next(unsigned slot);
 /* May a request for @wanted be served from @slot (spill)?  Bind is strict. */
 bool ns_policy_permits(unsigned slot);
 
+#pragma GCC visibility pop
 #endif
