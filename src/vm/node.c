@@ -251,6 +251,16 @@ ns_vm_chunk_of(const char *call, const struct vm_page *m)
 		 (const void *)m, ns_topo.node_of_slot[ns_slot_of(m)]);
 }
 
+#ifdef NS_DEBUG
+void
+ns_vm_assert_allocated(const char *call, const struct vm_page *m)
+{
+	ns_vm_chunk_of(call, m);
+	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
+		ns_vm_die(call, m, "it is free");
+}
+#endif
+
 void
 ns_vm_free(struct vm_page *m)
 {

@@ -131,6 +131,7 @@ vm_page_free(vm_page_t m)
 ns_export void *
 vm_page_addr(vm_page_t m)
 {
+	ns_vm_assert_allocated("vm_page_addr", m);
 	return m->addr;
 }
 
@@ -144,11 +145,13 @@ vm_page_size(void)
 ns_export int
 vm_page_domain(vm_page_t m)
 {
+	ns_vm_assert_allocated("vm_page_domain", m);
 	return ns_topo.node_of_slot[ns_slot_of(m)];
 }
 
 ns_export int
 vm_page_flags(vm_page_t m)
 {
+	ns_vm_assert_allocated("vm_page_flags", m);
 	return (m->zero ? PG_ZERO : 0) | (ns_vm_mlocked(m) ? PG_MLOCKED : 0);
 }

@@ -134,6 +134,13 @@ _Noreturn void ns_vm_die(const char *call, const void *m, const char *rule);
 /* The chunk of a page that was handed out; dies if @m is no such thing. */
 struct ns_vm_chunk *ns_vm_chunk_of(const char *call, const struct vm_page *m);
 
+/* Debug builds: dies unless @m is somebody's. */
+#ifdef NS_DEBUG
+void ns_vm_assert_allocated(const char *call, const struct vm_page *m);
+#else
+#define ns_vm_assert_allocated(call, m) ((void)0)
+#endif
+
 /* chunk.c; the node's lock is held, except by ns_vm_grow's caller */
 bool ns_vm_grow(struct ns_vm_node *n, bool zero);
 struct vm_page *ns_vm_take(struct ns_vm_node *n, bool zero);

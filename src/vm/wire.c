@@ -109,6 +109,7 @@ vm_page_unwire(vm_page_t m, uint8_t queue)
 ns_export bool
 vm_page_wired(vm_page_t m)
 {
+	ns_vm_assert_allocated("vm_page_wired", m);
 	return ns_load_relaxed(&m->wire_count) != 0;
 }
 

@@ -211,7 +211,7 @@ first_request(void *arg)
 	CHECK_EQ(vm_page_flags(m), PG_ZERO);
 	CHECK(all_zero(vm_page_addr(m), ns_page_size));
 	vm_page_free(m);
-	ns_vm_check(ns_slot_of(vm_page_addr(m)));
+	ns_vm_check(ns_slot_of(m));
 }
 
 /* The watermarks' derivation, as vm.h has it. */
@@ -236,16 +236,24 @@ int
 main(void)
 {
 	static struct machine machines[] = {
-		{ "1M", NULL, NULL, 0 },	{ "1M", NULL, NULL, 16384 },
-		{ "1M", NULL, NULL, 65536 },	{ "2M", NULL, NULL, 0 },
-		{ "2M", NULL, NULL, 65536 },	{ "5M", NULL, NULL, 16384 },
-		{ "8M", NULL, NULL, 0 },	{ "33M", NULL, NULL, 0 },
-		{ "33M", NULL, NULL, 65536 },	{ "100M", NULL, NULL, 16384 },
-		{ "256K", NULL, NULL, 0 },	{ "320K", NULL, NULL, 65536 },
+		{ .limit = 1 << 20 },
+		{ .limit = 1 << 20, .page_size = 16384 },
+		{ .limit = 1 << 20, .page_size = 65536 },
+		{ .limit = 2 << 20 },
+		{ .limit = 2 << 20, .page_size = 65536 },
+		{ .limit = 5 << 20, .page_size = 16384 },
+		{ .limit = 8 << 20 },
+		{ .limit = 33 << 20 },
+		{ .limit = 33 << 20, .page_size = 65536 },
+		{ .limit = 100 << 20, .page_size = 16384 },
+		{ .limit = 256 << 10 },
+		{ .limit = 320 << 10, .page_size = 65536 },
 	};
-	static struct machine unlimited[] = { { NULL, NULL, NULL, 0 },
-					      { NULL, NULL, NULL, 16384 },
-					      { NULL, NULL, NULL, 65536 } };
+	static struct machine unlimited[] = {
+		{ .limit = 0 },
+		{ .page_size = 16384 },
+		{ .page_size = 65536 },
+	};
 	static int classes[] = { NORMAL, SYSTEM, INTERRUPT };
 
 	for (size_t i = 0; i < NS_ARRAY_LEN(machines); i++) {

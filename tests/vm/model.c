@@ -202,9 +202,11 @@ int
 main(void)
 {
 	static struct machine machines[] = {
-		{ NULL, NULL, NULL, 0 },      { "2M", "4", NULL, 0 },
-		{ "7M", "4", NULL, 16384 },   { "20M", "4", NULL, 65536 },
-		{ "1M", NULL, NULL, 0 },
+		{ .limit = 0 },
+		{ .limit = 2 << 20, .nodes = 4 },
+		{ .limit = 7 << 20, .nodes = 4, .page_size = 16384 },
+		{ .limit = 20 << 20, .nodes = 4, .page_size = 65536 },
+		{ .limit = 1 << 20 },
 	};
 
 	for (size_t i = 0; i < NS_ARRAY_LEN(machines); i++)

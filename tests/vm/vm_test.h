@@ -8,6 +8,7 @@
 #ifndef VM_TEST_H
 #define VM_TEST_H
 
+#include "base/options.h"
 #include "tests/test.h"
 #include "vm/vm.h"
 
@@ -21,20 +22,12 @@
 #define INTERRUPT (VM_ALLOC_INTERRUPT | VM_ALLOC_NOOBJ)
 
 struct machine {
-	const char *limit;  /* NUMASLAB_NODE_LIMIT, or NULL */
-	const char *nodes;  /* NUMASLAB_FAKE_NODES, or NULL */
-	const char *policy; /* NUMASLAB_POLICY, or NULL */
+	size_t limit;	    /* of a node, or 0 */
+	unsigned nodes;	    /* that are made believe, or 0 */
+	const char *policy; /* or NULL: local */
 	size_t page_size;   /* 0: the system's; else a larger one */
+	bool purge_now;	    /* what is free goes back to the kernel at once */
 };
-
-TEST_INLINE void
-set_option(const char *name, const char *value)
-{
-	if (value != NULL)
-		setenv(name, value, 1);
-	else
-		unsetenv(name);
-}
 
 /* In front of libc's: machines of a larger page size than this one's. */
 static unsigned long fake_page_size;
@@ -53,9 +46,12 @@ getauxval(unsigned long type)
 TEST_INLINE void
 boot(const struct machine *mc)
 {
-	set_option("NUMASLAB_NODE_LIMIT", mc->limit);
-	set_option("NUMASLAB_FAKE_NODES", mc->nodes);
-	set_option("NUMASLAB_POLICY", mc->policy);
+	ns_options_read(environ);
+	ns_options.node_limit = mc->limit;
+	ns_options.fake_nodes = mc->nodes;
+	ns_options.policy = mc->policy != NULL ? mc->policy : "local";
+	if (mc->purge_now)
+		ns_options.purge_ms = 0;
 	fake_page_size = mc->page_size;
 	REQUIRE(ns_page_init() == 0);
 	REQUIRE(ns_vm_init() == 0);

@@ -165,10 +165,13 @@ recycled_runs(void *arg)
 int
 main(void)
 {
-	static struct machine machines[] = { { NULL, NULL, NULL, 0 },
-					     { "6M", NULL, NULL, 0 },
-					     { "9M", NULL, NULL, 16384 } };
-	static struct machine large = { NULL, NULL, NULL, 65536 };
+	static struct machine machines[] = {
+		{ .limit = 0 },
+		{ .limit = 6 << 20 },
+		{ .limit = 9 << 20, .page_size = 16384 },
+	};
+	static struct machine purging = { .purge_now = true };
+	static struct machine large = { .page_size = 65536 };
 
 	for (size_t i = 0; i < NS_ARRAY_LEN(machines); i++)
 		CASE(random_use, &machines[i]);
@@ -177,8 +180,7 @@ main(void)
 	CASE(preference, &machines[0]);
 	CASE(no_pile, &machines[0]);
 	CASE(recycled_runs, &machines[0]);
-	setenv("NUMASLAB_PURGE_MS", "0", 1);
-	CASE(random_use, &machines[0]);
-	CASE(recycled_runs, &machines[0]);
+	CASE(random_use, &purging);
+	CASE(recycled_runs, &purging);
 	return test_done();
 }

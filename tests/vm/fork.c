@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fork() while other threads allocate, wire and free pages: the child has
+ * whole books, can allocate in every class, and knows that its parent's
+ * memory locks are not its own.
+ */
+#include "tests/vm/vm_test.h"
+
+#include "slab/slab.h"
+
+#define THREADS 3
+#define FORKS	150
+
+static uint32_t stop; /* [a] */
+
+static void *
+busy(void *arg)
+{
+	uint64_t rnd = (uintptr_t)arg;
+	vm_page_t own[200];
+	size_t n = 0;
+
+	while (ns_load_relaxed(&stop) == 0) {
+		if (n < NS_ARRAY_LEN(own) && test_random(&rnd) % 2 == 0) {
+			own[n] = vm_page_alloc(NULL, 0,
+					       test_random(&rnd) % 4 == 0 ?
+						   INTERRUPT :
+						   NORMAL);
+			n += own[n] != NULL;
+		} else if (n > 0) {
+			if (test_random(&rnd) % 64 == 0) {
+				vm_page_wire(own[n - 1]);
+				vm_page_unwire(own[n - 1], PQ_NONE);
+			}
+			vm_page_free(own[--n]);
+		}
+		if (test_random(&rnd) % 1000 == 0)
+			usleep(50);
+	}
+	while (n > 0)
+		vm_page_free(own[--n]);
+	return NULL;
+}
+
+/* Everything once, in a child that must not hang: the alarm ends it. */
+static void
+use_all(vm_page_t wired)
+{
+	static const int reqs[] = { NORMAL, SYSTEM, INTERRUPT,
+				    NORMAL | VM_ALLOC_WIRED };
+	struct set s = { NULL, 0, 0 };
+
+	alarm(60);
+	CHECK(vm_page_wired(wired));
+	CHECK_EQ(vm_page_flags(wired) & PG_MLOCKED, 0);
+	vm_page_wire(wired);
+	CHECK_EQ(vm_page_flags(wired) & PG_MLOCKED, PG_MLOCKED);
+	vm_page_unwire(wired, PQ_NONE);
+	for (unsigned node = 0; node < ns_topo.nslots; node++)
+		for (size_t i = 0; i < NS_ARRAY_LEN(reqs); i++) {
+			vm_page_t m = vm_page_alloc_domain(NULL, 0, (int)node,
+							   reqs[i]);
+
+			REQUIRE(m != NULL);
+			stpcpy(vm_page_addr(m), "the child's");
+			if (vm_page_wired(m))
+				vm_page_unwire(m, PQ_NONE);
+			set_add(&s, m);
+		}
+	set_free(&s);
+	for (unsigned slot = 0; slot < ns_topo.nslots; slot++)
+		ns_vm_check(slot);
+}
+
+static void
+fork_and_wait(vm_page_t wired)
+{
+	int status;
+	pid_t pid = fork();
+
+	REQUIRE(pid >= 0);
+	if (pid == 0) {
+		test_failures = 0;
+		use_all(wired);
+		_exit(test_done());
+	}
+	REQUIRE(waitpid(pid, &status, 0) == pid);
+	CHECK_MSG(status == 0, "child: wait status 0x%x", (unsigned)status);
+}
+
+static void
+forks(void *arg)
+{
+	pthread_t thread[THREADS];
+	vm_page_t wired;
+	size_t i;
+
+	boot(arg);
+	REQUIRE(ns_init() == 0);
+	ns_fork_init();
+	wired = vm_page_alloc(NULL, 0, NORMAL | VM_ALLOC_WIRED);
+	REQUIRE(wired != NULL);
+	for (i = 0; i < THREADS; i++)
+		REQUIRE(pthread_create(&thread[i], NULL, busy,
+				       (void *)(i + 1)) == 0);
+	for (i = 0; i < FORKS; i++)
+		fork_and_wait(wired);
+	ns_store_relaxed(&stop, 1u);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	CHECK_EQ(vm_page_flags(wired) & PG_MLOCKED, PG_MLOCKED);
+	CHECK_EQ(vm_page_unwire(wired, PQ_NONE), true);
+	vm_page_free(wired);
+	for (unsigned slot = 0; slot < ns_topo.nslots; slot++)
+		ns_vm_check(slot);
+}
+
+int
+main(void)
+{
+	static struct machine one = { .limit = 64 << 20 };
+	static struct machine three = { .nodes = 3, .limit = 16 << 20 };
+
+	CASE(forks, &one);
+	CASE(forks, &three);
+	return test_done();
+}
