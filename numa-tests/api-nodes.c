@@ -79,10 +79,11 @@ static void
 ask_blocks(int node)
 {
 	void *p[8];
-	size_t i, j;
+	size_t i, j, n;
 
 	for (i = 0; i < NBLOCK; i++) {
-		for (j = 0; j < 8; j++) {
+		n = block_sizes[i] > 1ul << 20 ? 2 : 8;
+		for (j = 0; j < n; j++) {
 			p[j] = kmalloc_node(block_sizes[i],
 					    j % 2 ? __GFP_ZERO : GFP_KERNEL,
 					    node);
@@ -91,7 +92,7 @@ ask_blocks(int node)
 				    block_sizes[i], node, strerror(errno));
 			check_lies("kmalloc_node", p[j], block_sizes[i], node);
 		}
-		for (j = 0; j < 8; j++)
+		for (j = 0; j < n; j++)
 			kfree(p[j]);
 	}
 }
