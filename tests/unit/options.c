@@ -70,7 +70,7 @@ test_parse_size(void)
 }
 
 struct env_case {
-	char *env[4];
+	const char *env[4];
 	uint64_t *field; /* of ns_options, in the child */
 	uint64_t value;
 	const char *message; /* standard error; "" is silence */
@@ -144,19 +144,21 @@ static struct env_case cases[] = {
 static void
 read_env(void *arg)
 {
+	static char seven[] = "NUMASLAB_PURGE_MS=77";
+	char *later[] = { seven, NULL };
 	struct env_case *c = arg;
 	struct ns_options expected = defaults;
 	size_t offset = (size_t)((char *)c->field - (char *)&ns_options);
 
 	CHECK(!ns_options_read(NULL)); /* too early: environ is not set */
 	errno = EXDEV;
-	CHECK(ns_options_read(c->env));
+	CHECK(ns_options_read((char **)c->env));
 	CHECK_EQ(errno, EXDEV);
 	*(uint64_t *)(void *)((char *)&expected + offset) = c->value;
 	CHECK_EQ(memcmp(&expected, &ns_options, sizeof(expected)), 0);
 
 	/* Once only: later environments are not looked at. */
-	CHECK(ns_options_read((char *[]){ "NUMASLAB_PURGE_MS=77", NULL }));
+	CHECK(ns_options_read(later));
 	CHECK_EQ(memcmp(&expected, &ns_options, sizeof(expected)), 0);
 }
 

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A pointer that is not a live object of its cache: one line that names it,
+ * then abort.  Each mistake is made in a child of its own.
+ */
+#include <numaslab/kmem.h>
+#include <numaslab/numaslab.h>
+
+#include "tests/test.h"
+
+#include <pthread.h>
+
+#define OBJECTS 300
+
+static struct kmem_cache *cache, *other;
+static char *obj[OBJECTS], *other_obj, *small, *medium, *large;
+static char global[64];
+
+static void
+no_ctor(void *p)
+{
+	(void)p;
+}
+
+struct mistake {
+	const char *name;
+	char **at; /* the pointer */
+	long offset;
+	void (*make)(char *);
+	int frees; /* before the one that aborts */
+};
+
+static void
+with_kfree(char *p)
+{
+	kfree(p);
+}
+
+static void
+with_cache_free(char *p)
+{
+	kmem_cache_free(cache, p);
+}
+
+static void
+with_wrong_cache(char *p)
+{
+	kmem_cache_free(other, p);
+}
+
+static void
+with_bulk(char *p)
+{
+	void *objs[3] = { obj[7], p, obj[8] };
+
+	kmem_cache_free_bulk(cache, 3, objs);
+}
+
+static void
+with_ksize(char *p)
+{
+	if (ksize(p) == 12345)
+		abort();
+}
+
+static void
+with_krealloc(char *p)
+{
+	if (krealloc(p, 100000, GFP_KERNEL) == NULL)
+		abort();
+}
+
+static void *
+free_in_thread(void *p)
+{
+	kfree(p);
+	return NULL;
+}
+
+static void
+with_thread(char *p)
+{
+	pthread_t t;
+
+	REQUIRE(pthread_create(&t, NULL, free_in_thread, p) == 0);
+	pthread_join(t, NULL);
+}
+
+static char *stack, *global_p = global, *middle_of_list, *unused;
+
+static struct mistake mistakes[] = {
+	{ "foreign, stack", &stack, 0, with_kfree, 0 },
+	{ "foreign, stack, to a cache", &stack, 0, with_cache_free, 0 },
+	{ "foreign, static", &global_p, 8, with_kfree, 0 },
+	{ "foreign, static, to a cache", &global_p, 8, with_cache_free, 0 },
+	{ "foreign, ksize", &global_p, 8, with_ksize, 0 },
+	{ "foreign, krealloc", &global_p, 8, with_krealloc, 0 },
+	{ "interior of an object", &obj[3], 8, with_kfree, 0 },
+	{ "interior of an object, to its cache", &obj[3], 8, with_cache_free,
+	  0 },
+	{ "interior, odd", &obj[3], 1, with_cache_free, 0 },
+	{ "interior, in bulk", &obj[3], 16, with_bulk, 0 },
+	{ "interior of a small block", &small, 16, with_kfree, 0 },
+	{ "interior of a small block, krealloc", &small, 16, with_krealloc, 0 },
+	{ "interior of a medium block", &medium, 4096, with_kfree, 0 },
+	{ "interior of a large block", &large, 65536, with_kfree, 0 },
+	{ "interior of a large block, near", &large, 16, with_kfree, 0 },
+	{ "freed, object", &obj[3], 0, with_cache_free, 1 },
+	{ "freed, object by kfree", &obj[3], 0, with_kfree, 1 },
+	{ "freed, object in bulk", &obj[3], 0, with_bulk, 1 },
+	{ "freed, not the last freed", &middle_of_list, 0, with_kfree, 0 },
+	{ "freed, small", &small, 0, with_kfree, 1 },
+	{ "freed, medium", &medium, 0, with_kfree, 1 },
+	{ "freed, large", &large, 0, with_kfree, 1 },
+	{ "freed, large, ksize", &large, 0, with_ksize, 1 },
+	{ "freed, in another thread", &small, 0, with_thread, 1 },
+	{ "freed twice in another thread", &obj[3], 0, with_thread, 1 },
+	{ "wrong cache", &obj[3], 0, with_wrong_cache, 0 },
+	{ "wrong cache, other way", &other_obj, 0, with_cache_free, 0 },
+	{ "kmalloc'ed, to a cache", &small, 0, with_cache_free, 0 },
+	{ "large, to a cache", &large, 0, with_cache_free, 0 },
+	{ "never allocated", &unused, 0, with_kfree, 0 },
+};
+
+static void
+make(void *arg)
+{
+	const struct mistake *m = arg;
+
+	for (int i = 0; i < m->frees; i++)
+		kfree(*m->at);
+	m->make(*m->at + m->offset);
+}
+
+static void
+set_up(void)
+{
+	static char on_stack_stand_in[8];
+
+	cache = kmem_cache_create("mine", 200, 0, 0, NULL);
+	other = kmem_cache_create("other", 200, 0, 0, no_ctor);
+	REQUIRE(cache != NULL && other != NULL);
+	for (int i = 0; i < OBJECTS; i++)
+		obj[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	other_obj = kmem_cache_alloc(other, GFP_KERNEL);
+	small = kmalloc(100, GFP_KERNEL);
+	medium = kmalloc(30000, GFP_KERNEL);
+	large = kmalloc(1ul << 20, GFP_KERNEL);
+	REQUIRE(other_obj && small && medium && large);
+	kmem_cache_free(cache, obj[10]);
+	middle_of_list = obj[11];
+	kmem_cache_free(cache, obj[11]);
+	kmem_cache_free(cache, obj[12]);
+	unused = large + (1ul << 30); /* ours, but nothing is there */
+	stack = on_stack_stand_in;
+}
+
+/*
+ * An overwritten free object is noticed when it is allocated again.  From its
+ * node by name: the child may run on another.
+ */
+static void
+write_after_free(void *arg)
+{
+	int node = numaslab_node_of(obj[20]);
+	void *p = NULL;
+
+	kmem_cache_free(cache, obj[20]);
+	memset(obj[20], 0x41, 64);
+	for (int i = 0; i < OBJECTS; i++)
+		p = kmem_cache_alloc_node(cache, GFP_KERNEL, node);
+	CHECK_EQ(p, NULL); /* never got here */
+	(void)arg;
+}
+
+int
+main(int argc, char **argv)
+{
+	char on_stack[64], named[32];
+
+	(void)argc;
+	test_env(argv, "NUMASLAB_FAKE_NODES", "4");
+	set_up();
+	stack = on_stack + 16;
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
+		const struct mistake *m = &mistakes[i];
+
+		snprintf(named, sizeof(named), " %p",
+			 (void *)(*m->at + m->offset));
+		test_check_aborts(__FILE__, __LINE__, m->name, make,
+				  &mistakes[i], named);
+	}
+	snprintf(named, sizeof(named), " %p", (void *)obj[20]);
+	CHECK_ABORTS(write_after_free, NULL, named);
+	return test_done();
+}

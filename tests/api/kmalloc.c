@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* kmem.h, the kmalloc family: every function and every documented error. */
+#include <numaslab/kmem.h>
+#include <numaslab/numaslab.h>
+
+#include "tests/test.h"
+
+#define NODES 4
+
+static void
+fill(void *p, size_t n, unsigned seed)
+{
+	unsigned char *c = p;
+
+	for (size_t i = 0; i < n; i++)
+		c[i] = (unsigned char)(seed + i * 7);
+}
+
+static int
+filled(const void *p, size_t n, unsigned seed)
+{
+	const unsigned char *c = p;
+
+	for (size_t i = 0; i < n; i++)
+		if (c[i] != (unsigned char)(seed + i * 7))
+			return 0;
+	return 1;
+}
+
+static int
+all_zero(const void *p, size_t n)
+{
+	const char *c = p;
+
+	while (n > 0 && *c == 0)
+		c++, n--;
+	return n == 0;
+}
+
+static void
+check_size(size_t size)
+{
+	void *p = kmalloc(size, GFP_KERNEL), *q = kmalloc(size, GFP_KERNEL);
+	size_t usable = ksize(p);
+
+	REQUIRE(p != NULL && q != NULL);
+	CHECK_EQ((uintptr_t)p % 16, 0);
+	CHECK_MSG(usable >= size, "%zu: %zu usable", size, usable);
+	if (size > 128 && size <= KMALLOC_MAX_CACHE_SIZE)
+		CHECK_MSG(usable - size <= size / 8, "%zu: %zu usable", size,
+			  usable);
+	if ((size & (size - 1)) == 0)
+		CHECK_MSG((uintptr_t)p % (size < 4096 ? size : 4096) == 0,
+			  "%zu: %p", size, p);
+	fill(p, usable, 1); /* all of it may be used */
+	fill(q, usable, 2);
+	CHECK(filled(p, usable, 1));
+	kfree(p);
+	CHECK(filled(q, usable, 2));
+	kfree(q);
+}
+
+static void
+test_sizes(void)
+{
+	for (size_t size = 1; size <= 2100; size++)
+		check_size(size);
+	for (size_t size = 2100; size < 200000; size += 997)
+		check_size(size);
+	for (unsigned bit = 0; bit <= 26; bit++)
+		for (long delta = -1; delta <= 1; delta++)
+			if ((1l << bit) + delta > 0)
+				check_size((size_t)((1l << bit) + delta));
+}
+
+static void
+test_zero_size(void)
+{
+	CHECK_EQ(kmalloc(0, GFP_KERNEL), ZERO_SIZE_PTR);
+	CHECK_EQ(kzalloc(0, GFP_KERNEL), ZERO_SIZE_PTR);
+	CHECK_EQ(kmalloc_node(0, GFP_KERNEL, 1), ZERO_SIZE_PTR);
+	CHECK_EQ(kmalloc_array(0, 8, GFP_KERNEL), ZERO_SIZE_PTR);
+	CHECK_EQ(kmalloc_array(8, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	CHECK(ZERO_OR_NULL_PTR(NULL));
+	CHECK(ZERO_OR_NULL_PTR(ZERO_SIZE_PTR));
+	errno = EXDEV;
+	kfree(NULL);
+	kfree(ZERO_SIZE_PTR);
+	CHECK_EQ(errno, EXDEV);
+	CHECK_EQ(ksize(NULL), 0);
+	CHECK_EQ(ksize(ZERO_SIZE_PTR), 0);
+}
+
+static void
+test_zeroed(void)
+{
+	static const size_t sizes[] = { 1,    16,   100,   1024,  1025,
+					5000, 9000, 65536, 65537, 3ul << 20 };
+
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+			void *p = round == 1 ? kmalloc(sizes[i], __GFP_ZERO)
+					     : kzalloc(sizes[i], GFP_KERNEL);
+			void *q = kmalloc_node(sizes[i], __GFP_ZERO, 3);
+
+			REQUIRE(p != NULL && q != NULL);
+			CHECK(all_zero(p, sizes[i]));
+			CHECK(all_zero(q, sizes[i]));
+			fill(p, sizes[i], 0xff);
+			fill(q, sizes[i], 0xff);
+			kfree(p);
+			kfree(q);
+		}
+	}
+}
+
+static void
+test_absurd_sizes(void)
+{
+	static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - 4096, PTRDIFF_MAX,
+					(size_t)PTRDIFF_MAX + 1, 1ul << 60 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		volatile size_t size = sizes[i];
+
+		CHECK_ERRNO(kmalloc(size, GFP_KERNEL), NULL, ENOMEM);
+		CHECK_ERRNO(kzalloc(size, GFP_KERNEL), NULL, ENOMEM);
+		CHECK_ERRNO(kmalloc_node(size, GFP_KERNEL, 0), NULL, ENOMEM);
+	}
+	CHECK_ERRNO(kmalloc_array(1ul << 33, 1ul << 33, 0), NULL, ENOMEM);
+	CHECK_ERRNO(kmalloc_array(SIZE_MAX, 2, 0), NULL, ENOMEM);
+}
+
+static void
+test_array(void)
+{
+	int *p = kmalloc_array(1000, sizeof(int), __GFP_ZERO);
+
+	REQUIRE(p != NULL);
+	CHECK(ksize(p) >= 1000 * sizeof(int));
+	CHECK(all_zero(p, 1000 * sizeof(int)));
+	kfree(p);
+}
+
+static void
+test_nodes(void)
+{
+	static const size_t sizes[] = { 1, 100, 1024, 5000, 60000, 100000 };
+
+	for (int node = 0; node < NODES; node++) {
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+			void *p = kmalloc_node(sizes[i], GFP_KERNEL, node);
+
+			REQUIRE(p != NULL);
+			CHECK_EQ(numaslab_node_of(p), node);
+			CHECK(ksize(p) >= sizes[i]);
+			kfree(p);
+			p = kmalloc_node(sizes[i], __GFP_THISNODE, node);
+			CHECK_EQ(numaslab_node_of(p), node);
+			kfree(p);
+		}
+	}
+	CHECK_ERRNO(kmalloc_node(8, GFP_KERNEL, NODES), NULL, EINVAL);
+	CHECK_ERRNO(kmalloc_node(8, GFP_KERNEL, -2), NULL, EINVAL);
+	CHECK_ERRNO(kmalloc_node(8, GFP_KERNEL, 1 << 20), NULL, EINVAL);
+	kfree(kmalloc_node(8, GFP_KERNEL, NUMA_NO_NODE));
+}
+
+static void
+test_krealloc_keeps_contents(void)
+{
+	uint64_t seed = 11;
+	size_t size = 50, next, kept;
+	void *p = kmalloc(size, GFP_KERNEL), *q;
+
+	REQUIRE(p != NULL);
+	fill(p, size, 0);
+	for (unsigned i = 1; i < 3000; i++) {
+		next = 1 + test_random(&seed) %
+			       (1ul << (4 + test_random(&seed) % 18));
+		q = krealloc(p, next, GFP_KERNEL);
+		REQUIRE(q != NULL);
+		p = q;
+		kept = size < next ? size : next;
+		CHECK_MSG(filled(p, kept, i - 1), "%zu to %zu bytes", size,
+			  next);
+		CHECK(ksize(p) >= next);
+		size = next;
+		fill(p, size, i);
+	}
+	kfree(p);
+}
+
+static void
+test_krealloc_edges(void)
+{
+	void *p = krealloc(NULL, 100, GFP_KERNEL), *q;
+
+	REQUIRE(p != NULL);
+	fill(p, 100, 5);
+	CHECK_ERRNO(krealloc(p, SIZE_MAX, GFP_KERNEL), NULL, ENOMEM);
+	CHECK_ERRNO(krealloc(p, 1ul << 60, GFP_KERNEL), NULL, ENOMEM);
+	CHECK(filled(p, 100, 5));
+	CHECK_EQ(krealloc(p, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	p = krealloc(ZERO_SIZE_PTR, 3000, GFP_KERNEL);
+	REQUIRE(p != NULL);
+	fill(p, 3000, 6);
+	q = krealloc(p, 300000, GFP_KERNEL);
+	REQUIRE(q != NULL);
+	CHECK(filled(q, 3000, 6));
+	fill(q, 300000, 7);
+	CHECK_ERRNO(krealloc(q, SIZE_MAX / 2, GFP_KERNEL), NULL, ENOMEM);
+	CHECK(filled(q, 300000, 7));
+	kfree(q);
+	CHECK_EQ(krealloc(NULL, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+}
+
+/* kfree also takes objects of caches, as in Linux. */
+static void
+test_kfree_of_cache_objects(void)
+{
+	struct kmem_cache *c = kmem_cache_create("kfree", 77, 0, 0, NULL);
+	void *p;
+
+	REQUIRE(c != NULL);
+	for (int i = 0; i < 1000; i++) {
+		p = kmem_cache_alloc(c, GFP_KERNEL);
+		REQUIRE(p != NULL);
+		CHECK(ksize(p) >= 77);
+		kfree(p);
+	}
+	CHECK_EQ(kmem_cache_shrink(c), 0);
+	kmem_cache_destroy(c);
+}
+
+int
+main(int argc, char **argv)
+{
+	(void)argc;
+	test_env(argv, "NUMASLAB_FAKE_NODES", "4");
+	test_sizes();
+	test_zero_size();
+	test_zeroed();
+	test_absurd_sizes();
+	test_array();
+	test_nodes();
+	test_krealloc_keeps_contents();
+	test_krealloc_edges();
+	test_kfree_of_cache_objects();
+	return test_done();
+}
