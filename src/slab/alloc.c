@@ -8,6 +8,24 @@
 #include <errno.h>
 #include <string.h>
 
+/* Above what the class map covers: the class by arithmetic, then a pop. */
+void *
+ns_alloc_mid(size_t size)
+{
+	struct ns_heap *h = ns_home;
+	unsigned c;
+	void *p;
+
+	if (ns_unlikely(size - 1 >= NS_SLAB_MAX || !ns_at_home(h) ||
+			h->nbins == 0))
+		return ns_alloc_slow(size);
+	c = ns_class_of(size);
+	p = ns_bin_pop(&h->bin[c], 0, NS_MEDIUM_UNITS << NS_UNIT_SHIFT);
+	if (ns_unlikely(p == NULL))
+		return ns_alloc_slow(size);
+	return p;
+}
+
 /* Every allocation the fast path did not finish. */
 ns_cold void *
 ns_alloc_slow(size_t size)
@@ -100,17 +118,22 @@ run_of_block(const void *p)
 	return u;
 }
 
-ns_cold void
+ns_noinline void
 ns_free_slow(void *p)
 {
 	struct ns_unit *u;
+	struct ns_slab *s;
 
 	if (p == NULL)
 		return;
 	u = run_of_block(p);
-	if (u->kind == NS_KIND_SLAB)
-		ns_slab_free((struct ns_slab *)(void *)u, p);
-	else if (u->kind == NS_KIND_LARGE)
+	if (ns_likely(u->kind == NS_KIND_SLAB)) {
+		s = (struct ns_slab *)(void *)u;
+		/* The fast path misses objects beyond a slab's first unit. */
+		if (ns_load_relaxed(&s->owner) != (uintptr_t)ns_home ||
+		    !ns_free_home(ns_home, s, p, 0))
+			ns_slab_free(s, p);
+	} else if (u->kind == NS_KIND_LARGE)
 		ns_large_free(u, p);
 	else
 		ns_bad_free(p, "not a malloc block");

@@ -60,6 +60,7 @@ more_descriptors(void)
 
 		memset(p, 0, size);
 		c->id = next_id++;
+		ns_cache_of_id[c->id] = c;
 		c->depots = (struct ns_depot *)(void *)(p + head);
 		ns_list_append(&unused, &c->link);
 	}
@@ -90,6 +91,7 @@ lay_out(struct kmem_cache *c, unsigned size, unsigned align,
 		s = c->link_off + (unsigned)sizeof(struct ns_free);
 	}
 	c->owner_tag = c->link_off != 0;
+	c->empty.free = ns_end(c);
 	c->ctor = ctor;
 	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
 			      flags);
@@ -306,6 +308,7 @@ ns_export void
 kmem_cache_free(struct kmem_cache *c, void *obj)
 {
 	uintptr_t off = (uintptr_t)obj - (uintptr_t)ns_base;
+	struct ns_heap *h = ns_home;
 	struct ns_unit *u;
 	struct ns_slab *s;
 
@@ -314,12 +317,9 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 	s = (struct ns_slab *)(void *)(ns_units + (off >> NS_UNIT_SHIFT));
 	if (ns_likely(off < ns_total &&
 		      ns_load_relaxed(&s->owner) ==
-			  (uintptr_t)ns_home + c->owner_tag &&
-		      s->cache == c && ns_slab_push_own(s, obj, c->link_off))) {
-		if (ns_unlikely(--s->used == 0))
-			ns_slab_emptied(s);
+			  (uintptr_t)h + c->owner_tag &&
+		      s->cache == c && ns_free_home(h, s, obj, c->link_off)))
 		return;
-	}
 	u = ns_run_of(obj);
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_bad_free(obj, "not an object of a cache");

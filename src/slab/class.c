@@ -4,11 +4,11 @@
  *
  * A class whose size is a multiple of 2^k has all its objects aligned to
  * 2^k: slabs start on unit boundaries and color offsets are multiples of the
- * size's lowest set bit.  So a power-of-two size is aligned to itself, and
+ * cache's alignment, here the size's lowest set bit.  So a power-of-two size is aligned to itself, and
  * an aligned request is served by the first class its alignment divides.
  *
  * Coloring: successive slabs start their first object at successive offsets,
- * in steps of a cache line or of the objects' alignment, whichever is more.
+ * in steps of a cache line or of the cache's alignment, whichever is more.
  * The room is what division leaves over; where objects are small enough that
  * 1/64 of the slab holds one, at least that much.
  */
@@ -22,6 +22,7 @@
 #define COLOR_SPAN  4096u /* offsets beyond a page hit the same sets again */
 
 struct kmem_cache ns_caches[NS_NCLASS];
+struct kmem_cache *ns_cache_of_id[NS_MAX_CACHES];
 
 static unsigned
 class_size(unsigned c)
@@ -50,9 +51,8 @@ ns_class_of(size_t size)
 static void
 set_colors(struct kmem_cache *c, unsigned bytes)
 {
-	unsigned align = c->size & -c->size, budget = bytes >> COLOR_SHIFT;
-	unsigned step = (unsigned)ns_max(NS_CACHELINE, ns_max(align, c->align));
-	unsigned room;
+	unsigned step = (unsigned)ns_max(NS_CACHELINE, c->align);
+	unsigned budget = bytes >> COLOR_SHIFT, room;
 
 	c->nobj = bytes / c->size;
 	c->ncolors = 1;
@@ -93,7 +93,10 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 		unsigned size = class_size(c);
 
 		cache->id = c;
-		ns_cache_setup(cache, size, size, 16, 0);
+		ns_cache_setup(cache, size, size,
+			       (unsigned)ns_min(size & -size, COLOR_SPAN), 0);
+		cache->empty.free = ns_end(cache);
+		ns_cache_of_id[c] = cache;
 		ns_format(cache->name, sizeof(cache->name), "kmalloc-%u", size);
 		cache->depots = depots + c * nslots;
 		for (s = 0; s < nslots; s++)

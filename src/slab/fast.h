@@ -2,19 +2,19 @@
 /*
  * slab/fast.h - the two paragraphs that every program spends its time in.
  *
- * Allocation pops the home heap's bin.  A free object holds the exclusive or
- * of its own address, the next object's and a secret; so one decode gives
- * the *distance bits* of the next object, and one compare tells that it lies
- * in the same slab, that the list goes on (the last object's decode is an
- * address), and that nobody has overwritten it.
+ * Allocation pops the current slab of the home heap's bin.  A free object
+ * holds the exclusive or of its own address, the next object's and a secret;
+ * so one decode gives the *distance bits* of the next object, and one
+ * compare tells that it lies in the same slab, that the list goes on (the
+ * last object's decode is far away), and that nobody has overwritten it.
  *
  * Freeing finds the slab by arithmetic, asks whether this heap owns it,
  * whether the address is an object's start (n is a multiple of d if and only
  * if n * ceil(2^64/d) mod 2^64 is less than ceil(2^64/d); Lemire, Kaser and
  * Kurz 2019), whether it is free already, and pushes it.
  *
- * Everything else, every rare case and every error, is in one of the two
- * slow paths.
+ * Everything else, every rare case and every error, is in one of the slow
+ * paths.
  */
 #ifndef NS_FAST_H
 #define NS_FAST_H
@@ -32,13 +32,15 @@ ns_at_home(const struct ns_heap *h)
 ns_inline void *
 ns_bin_pop(struct ns_bin *bin, uint32_t link_off, uint64_t span)
 {
-	char *obj = bin->free;
+	struct ns_slab *s = bin->current;
+	char *obj = s->free;
 	struct ns_free *f = (struct ns_free *)(void *)(obj + link_off);
 	uint64_t distance = f->link ^ ns_key;
 
 	if (ns_unlikely(distance >= span))
 		return NULL;
-	bin->free = (void *)((uintptr_t)obj ^ distance);
+	s->free = (void *)((uintptr_t)obj ^ distance);
+	s->used++;
 	f->mark = 0;
 	return obj;
 }
@@ -50,7 +52,9 @@ ns_malloc_fast(size_t size)
 	size_t i = (size - 1) / 16; /* size 0 wraps: not fast */
 	void *p;
 
-	if (ns_unlikely(i >= NS_DIRECT_MAX / 16 || !ns_at_home(h)))
+	if (ns_unlikely(i >= NS_DIRECT_MAX / 16))
+		return ns_alloc_mid(size);
+	if (ns_unlikely(!ns_at_home(h)))
 		return ns_alloc_slow(size);
 	p = ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]), 0,
 		       NS_UNIT);
@@ -81,10 +85,24 @@ ns_slab_push_own(struct ns_slab *s, void *obj, uint32_t link_off)
 	return true;
 }
 
+/* @s is owned by @home, the home heap; false as above. */
+ns_inline bool
+ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
+	     uint32_t link_off)
+{
+	if (ns_unlikely(!ns_slab_push_own(s, obj, link_off)))
+		return false;
+	ns_owner_add(&home->frees, 1);
+	if (ns_unlikely(--s->used == 0))
+		ns_slab_emptied(s);
+	return true;
+}
+
 ns_inline void
 ns_free_fast(void *p)
 {
 	uintptr_t off = (uintptr_t)p - (uintptr_t)ns_base;
+	struct ns_heap *h = ns_home;
 	struct ns_slab *s;
 
 	if (ns_unlikely(off >= ns_total)) {
@@ -92,13 +110,9 @@ ns_free_fast(void *p)
 		return;
 	}
 	s = (struct ns_slab *)(void *)(ns_units + (off >> NS_UNIT_SHIFT));
-	if (ns_unlikely(ns_load_relaxed(&s->owner) != (uintptr_t)ns_home ||
-			!ns_slab_push_own(s, p, 0))) {
+	if (ns_unlikely(ns_load_relaxed(&s->owner) != (uintptr_t)h ||
+			!ns_free_home(h, s, p, 0)))
 		ns_free_slow(p);
-		return;
-	}
-	if (ns_unlikely(--s->used == 0))
-		ns_slab_emptied(s);
 }
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * slab/heap.c - bins: refilling one, and the frees that are not a push.
  *
- * 1. A bin's current slab feeds its free list; all objects in the list count
- *    as used by their slab.  Other slabs in the bin's list have at least one
- *    object in slab->free.  A slab with no free object at all is let go
- *    (slab.c: FULL), so that a thread's idleness holds nothing back.
+ * 1. Allocation pops the free list of the bin's current slab; a free by the
+ *    owner pushes there or onto another slab of the bin's list, each of which
+ *    has free objects.  A slab with no free object at all is let go (slab.c:
+ *    FULL), so that a thread's idleness holds nothing back.
  * 2. heap->lock is taken by the owner in every function here that moves a
  *    slab, and by fork() and the registry.  The fast paths take nothing:
  *    whoever else holds the lock may read the lists but not rely on them,
@@ -21,8 +21,10 @@
 #include <string.h>
 
 #define CARVE_BYTES 4096u /* untouched memory costs nothing until carved */
+#define CARVE_MIN   2u	  /* a list of one is popped the slow way */
 
-struct ns_free ns_none = { ~0ul, ~0ul };
+const struct ns_free ns_none = { ~0ul, ~0ul };
+struct ns_slab ns_slab_none = { .free = (void *)&ns_none };
 
 void
 ns_bad_free(const void *p, const char *why)
@@ -44,10 +46,9 @@ ns_bad_link(const struct kmem_cache *c, const void *obj)
 }
 
 static void
-bin_reset(struct ns_bin *bin)
+bin_reset(struct ns_bin *bin, unsigned id)
 {
-	bin->free = &ns_none;
-	bin->current = NULL;
+	bin->current = id == 0 ? &ns_slab_none : &ns_cache_of_id[id]->empty;
 	ns_list_init(&bin->slabs);
 }
 
@@ -60,12 +61,13 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->slot = slot;
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
+	h->frees = 0;
 	for (i = 0; i < NS_ARRAY_LEN(h->bin_of); i++)
 		h->bin_of[i] = (uint16_t)(NS_HEAP_HEADER +
 					  ns_class_of(16 * i + 16) *
 					      sizeof(struct ns_bin));
 	for (i = 0; i < ns_max(h->nbins, NS_NCLASS); i++)
-		bin_reset(&h->bin[i]);
+		bin_reset(&h->bin[i], (unsigned)i);
 	h->nbins = (uint32_t)ns_max(h->nbins, NS_NCLASS);
 }
 
@@ -74,20 +76,20 @@ static struct ns_bin *
 bin_of(struct ns_heap *h, const struct kmem_cache *c)
 {
 	for (; ns_unlikely(h->nbins <= c->id); h->nbins++)
-		bin_reset(&h->bin[h->nbins]);
+		bin_reset(&h->bin[h->nbins], h->nbins);
 	return &h->bin[c->id];
 }
 
 /* As ns_bin_pop, but takes the last object too and says what is wrong. */
 static void *
-bin_pop_last(struct ns_bin *bin, const struct kmem_cache *c)
+pop(struct ns_slab *s, const struct kmem_cache *c)
 {
-	void *obj = bin->free, *next;
+	void *obj = s->free;
 
-	if (obj == &ns_none)
+	if (obj == ns_end(c))
 		return NULL;
-	next = ns_slab_next(bin->current, obj);
-	bin->free = next != NULL ? next : &ns_none;
+	s->free = ns_slab_next(s, obj);
+	s->used++;
 	ns_free_of(c, obj)->mark = 0;
 	return obj;
 }
@@ -98,38 +100,34 @@ own(struct ns_heap *h, struct ns_slab *s)
 	ns_store_relaxed(&s->owner, (uintptr_t)h + s->cache->owner_tag);
 }
 
-/* All of the slab's own list goes to the bin. */
+/* Takes what others freed into slab->free. */
 static bool
-take_own_frees(struct ns_heap *h, struct ns_bin *bin, struct ns_slab *s)
+absorb(struct ns_slab *s)
 {
-	if (s->free == NULL)
+	void *list, *last, *p;
+	uint32_t n;
+
+	list = ns_slab_collect(s, &n);
+	if (n == 0)
 		return false;
-	ns_owner_add(&h->thread->slot[h->slot].local_frees,
-		     s->carved - s->used);
-	bin->free = s->free;
-	s->free = NULL;
-	s->used = s->carved;
+	if (s->free != ns_end(s->cache)) {
+		for (last = p = list; p != ns_end(s->cache);
+		     p = ns_slab_next(s, p))
+			last = p;
+		ns_free_of(s->cache, last)->link =
+		    (uintptr_t)s->free ^ (uintptr_t)last ^ ns_key;
+	}
+	s->free = list;
+	s->used -= n;
 	return true;
 }
 
 static bool
-take_shared_frees(struct ns_bin *bin, struct ns_slab *s)
-{
-	uint32_t n; /* they are counted as used already */
-	void *list = ns_slab_collect(s, &n);
-
-	if (list == NULL)
-		return false;
-	bin->free = list;
-	return true;
-}
-
-static bool
-carve_more(struct ns_heap *h, struct ns_bin *bin, struct ns_slab *s)
+carve(struct ns_heap *h, struct ns_slab *s)
 {
 	struct kmem_cache *c = s->cache;
 	uint32_t n = (uint32_t)ns_min(s->nobj - s->carved,
-				      ns_max(CARVE_BYTES / s->size, 1));
+				      ns_max(CARVE_BYTES / s->size, CARVE_MIN));
 
 	if (n == 0)
 		return false;
@@ -139,24 +137,23 @@ carve_more(struct ns_heap *h, struct ns_bin *bin, struct ns_slab *s)
 			c->ctor(s->first + (size_t)(s->carved + i) * s->size);
 		ns_lock(&h->lock);
 	}
-	bin->free = ns_slab_carve(s, n);
+	ns_slab_carve(s, n);
 	return true;
 }
 
-/* Makes the bin's list non-empty from what its current slab has. */
+/* Gives the current slab free objects, or lets it go. */
 static bool
 feed(struct ns_heap *h, struct ns_bin *bin)
 {
 	struct ns_slab *s = bin->current;
 
-	if (s == NULL)
+	if (s->cache == NULL) /* the empty slab */
 		return false;
-	if (take_own_frees(h, bin, s) || take_shared_frees(bin, s) ||
-	    carve_more(h, bin, s))
+	if (absorb(s) || carve(h, s))
 		return true;
 	if (!ns_slab_let_go_full(s))
-		return take_shared_frees(bin, s);
-	bin->current = NULL;
+		return absorb(s);
+	bin->current = &s->cache->empty;
 	return false;
 }
 
@@ -173,12 +170,6 @@ next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
 		return s;
 	}
 	s = ns_depot_adopt(&c->depots[h->slot]);
-	if (s != NULL && s->free != NULL) {
-		/* Counted where they were freed: straight to the bin. */
-		bin->free = s->free;
-		s->free = NULL;
-		s->used = s->carved;
-	}
 	if (s == NULL)
 		s = ns_slab_new(c, h->slot, flags | NS_RUN_STRICT);
 	if (s != NULL)
@@ -190,17 +181,23 @@ static void *
 alloc_from(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 {
 	struct ns_bin *bin;
+	struct ns_slab *s;
 	void *obj;
 
 	ns_lock(&h->lock);
 	bin = bin_of(h, c);
-	while ((obj = bin_pop_last(bin, c)) == NULL) {
+	while ((obj = pop(bin->current, c)) == NULL) {
 		if (feed(h, bin))
 			continue;
-		bin->current = next_slab(h, bin, c, flags);
-		if (bin->current == NULL)
+		s = next_slab(h, bin, c, flags);
+		if (s == NULL)
 			break;
+		bin->current = s;
 	}
+	/* One more in the list, so that the next pair is a fast one. */
+	s = bin->current;
+	if (obj != NULL && s->free == ns_end(c) && !absorb(s))
+		carve(h, s);
 	ns_unlock(&h->lock);
 	return obj;
 }
@@ -268,9 +265,8 @@ ns_slab_emptied(struct ns_slab *s)
 	struct ns_heap *h = (struct ns_heap *)(s->owner - s->cache->owner_tag);
 
 	if (h->bin[s->cache->id].current == s)
-		return; /* the next refill takes it all */
+		return; /* it serves the next allocations */
 	ns_lock(&h->lock);
-	ns_owner_add(&h->thread->slot[h->slot].local_frees, s->carved);
 	ns_list_remove(&s->link);
 	ns_slab_delete(s);
 	ns_unlock(&h->lock);
@@ -281,56 +277,35 @@ free_own(struct ns_slab *s, void *obj)
 {
 	if (!ns_slab_push_own(s, obj, s->cache->link_off))
 		ns_bad_free(obj, "already free");
+	ns_count_free(obj);
 	if (--s->used == 0)
 		ns_slab_emptied(s);
 }
 
 /*
- * Takes what others freed into slab->free.  They were counted where they
- * were freed, so they must not be counted again as the owner's.
+ * Owner, locked: the slab leaves the heap for good.  The count is made anew:
+ * the owner may have ended, or been left behind by fork(), inside a push or
+ * a pop, which at worst has lost that object.
  */
 static void
-absorb(struct ns_heap *h, struct ns_slab *s)
+give_up(struct ns_slab *s)
 {
-	void *list, *last, *p;
-	uint32_t n;
-
-	list = ns_slab_collect(s, &n);
-	if (list == NULL)
-		return;
-	if (s->free != NULL) {
-		for (last = p = list; p != NULL; p = ns_slab_next(s, p))
-			last = p;
-		ns_free_of(s->cache, last)->link =
-		    (uintptr_t)s->free ^ (uintptr_t)last ^ ns_key;
-	}
-	s->free = list;
-	s->used -= n;
-	ns_owner_add(&h->thread->slot[h->slot].local_frees, -(uint64_t)n);
-}
-
-/* Owner, locked: the slab leaves the heap for good. */
-static void
-give_up(struct ns_heap *h, struct ns_slab *s)
-{
-	void *p;
+	void *p, *end = ns_end(s->cache);
 
 	do {
-		absorb(h, s);
+		absorb(s);
 		s->used = s->carved;
-		for (p = s->free; p != NULL; p = ns_slab_next(s, p))
+		for (p = s->free; p != end; p = ns_slab_next(s, p))
 			s->used--;
-		if (s->free != NULL || s->carved < s->nobj)
-			break;
+		if (s->used == 0) {
+			ns_slab_delete(s);
+			return;
+		}
+		if (s->free != end || s->carved < s->nobj) {
+			ns_slab_own_to_depot(s);
+			return;
+		}
 	} while (!ns_slab_let_go_full(s));
-	if (s->owner == 0)
-		return;
-	ns_owner_add(&h->thread->slot[h->slot].local_frees,
-		     s->carved - s->used);
-	if (s->used == 0)
-		ns_slab_delete(s);
-	else
-		ns_slab_own_to_depot(s);
 }
 
 /*
@@ -340,7 +315,7 @@ give_up(struct ns_heap *h, struct ns_slab *s)
  * bounded although nobody wakes it.
  */
 static void
-sweep(struct ns_heap *h, struct ns_bin *bin)
+sweep(struct ns_bin *bin)
 {
 	struct ns_slab *s;
 
@@ -349,9 +324,9 @@ sweep(struct ns_heap *h, struct ns_bin *bin)
 			return;
 		s = ns_container_of(bin->slabs.prev, struct ns_slab, link);
 		ns_list_remove(&s->link);
-		absorb(h, s);
-		if (s->used == 0 || bin->current == NULL)
-			give_up(h, s);
+		absorb(s);
+		if (s->used == 0 || bin->current->cache == NULL)
+			give_up(s);
 		else
 			ns_list_push(&bin->slabs, &s->link);
 	}
@@ -375,10 +350,8 @@ free_into_full(struct ns_heap *h, struct ns_slab *s, void *obj)
 		return false;
 	}
 	own(h, s);
-	s->used = s->carved;
-	s->free = NULL;
 	bin = bin_of(h, s->cache);
-	sweep(h, bin);
+	sweep(bin);
 	ns_list_push(&bin->slabs, &s->link);
 	ns_unlock(&h->lock);
 	free_own(s, obj);
@@ -425,48 +398,26 @@ ns_slab_free(struct ns_slab *s, void *obj)
 	}
 }
 
-/* Puts what is left in the bin's list back into its slab's. */
-static void
-unfeed(struct ns_bin *bin)
-{
-	struct ns_slab *s = bin->current;
-	void *p, *last;
-
-	if (s == NULL || bin->free == &ns_none)
-		return;
-	for (last = p = bin->free; p != NULL; p = ns_slab_next(s, p)) {
-		last = p;
-		s->used--;
-	}
-	ns_free_of(s->cache, last)->link =
-	    (uintptr_t)s->free ^ (uintptr_t)last ^ ns_key;
-	s->free = bin->free;
-	bin->free = &ns_none;
-}
-
 /* Gives up all slabs of a bin. */
 static void
 drain(struct ns_heap *h, struct ns_bin *bin)
 {
-	struct ns_slab *s;
+	struct ns_slab *s = bin->current;
 
-	unfeed(bin);
-	if (bin->current != NULL)
-		give_up(h, bin->current);
+	if (s->cache != NULL)
+		give_up(s);
 	while (!ns_list_empty(&bin->slabs)) {
 		s = ns_list_first(&bin->slabs, struct ns_slab, link);
 		ns_list_remove(&s->link);
-		give_up(h, s);
+		give_up(s);
 	}
-	bin_reset(bin);
+	bin_reset(bin, (unsigned)(bin - h->bin));
 }
 
 /*
  * Everything a heap has of @c, or of every cache when it is NULL, goes to
  * nobody: empty slabs to the pool, others to their depots.  The caller holds
- * the lock and is the owner, or knows that the owner is gone or keeps away;
- * a push that was cut off between its stores has at worst lost one object,
- * and used is recounted.
+ * the lock and is the owner, or knows that the owner is gone or keeps away.
  */
 void
 ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c)

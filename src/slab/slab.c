@@ -51,7 +51,7 @@
 
 #include <errno.h>
 
-/* remote: state in bits 0-1, head in 2-31, count in 32-63. */
+/* remote: state in bits 0-1, head in 2-31 (0: none), count in 32-63. */
 enum state { OWNED = 0, FULL = 1, DEPOT = 2 };
 
 #define HEAD_SHIFT 3u /* objects are at least 8-byte aligned */
@@ -79,7 +79,8 @@ head_of(const struct ns_slab *s, uint64_t word)
 {
 	uint64_t head = (uint32_t)word >> 2;
 
-	return head == 0 ? NULL : slab_base(s) + ((head - 1) << HEAD_SHIFT);
+	return head == 0 ? ns_end(s->cache)
+			 : slab_base(s) + ((head - 1) << HEAD_SHIFT);
 }
 
 static uint64_t
@@ -88,7 +89,7 @@ make_word(const struct ns_slab *s, enum state state, const void *head,
 {
 	uint64_t index = 0;
 
-	if (head != NULL)
+	if (n != 0)
 		index = ((uint64_t)((const char *)head - slab_base(s)) >>
 			 HEAD_SHIFT) + 1;
 	return (uint64_t)n << 32 | index << 2 | (uint64_t)state;
@@ -104,8 +105,8 @@ set_link(const struct ns_slab *s, void *obj, const void *next)
 }
 
 /*
- * The next object of a free list, or NULL.  A link that leaves the slab was
- * overwritten by somebody who wrote to a free object.
+ * The next object of a free list, or the end.  A link that leaves the slab
+ * was overwritten by somebody who wrote to a free object.
  */
 void *
 ns_slab_next(const struct ns_slab *s, const void *obj)
@@ -113,27 +114,24 @@ ns_slab_next(const struct ns_slab *s, const void *obj)
 	const struct ns_free *f = ns_free_of(s->cache, (void *)obj);
 	uintptr_t next = f->link ^ (uintptr_t)obj ^ ns_key;
 
-	if (next != 0 && next - (uintptr_t)slab_base(s) >=
-			     (uintptr_t)s->cache->units << NS_UNIT_SHIFT)
+	if (next != (uintptr_t)ns_end(s->cache) &&
+	    next - (uintptr_t)slab_base(s) >=
+		(uintptr_t)s->cache->units << NS_UNIT_SHIFT)
 		ns_bad_link(s->cache, obj);
 	return (void *)next;
 }
 
-/*
- * Links the objects [carved, carved + n), in order, as a list that ends; they
- * count as used.  Returns the first.
- */
-void *
+/* The objects [carved, carved + n), in order, go in front of s->free. */
+void
 ns_slab_carve(struct ns_slab *s, uint32_t n)
 {
 	char *first = s->first + (size_t)s->carved * s->size, *p = first;
 
 	for (uint32_t i = 1; i < n; i++, p += s->size)
 		set_link(s, p, p + s->size);
-	set_link(s, p, NULL);
-	s->used += n;
+	set_link(s, p, s->free);
+	s->free = first;
 	ns_store_relaxed(&s->carved, s->carved + n);
-	return first;
 }
 
 static unsigned
@@ -164,6 +162,7 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->size = c->size;
 	s->nobj = c->nobj;
 	s->inverse = c->inverse;
+	s->free = ns_end(c);
 	s->first = ns_unit_addr(u) + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
 	ns_run_publish(u, NS_KIND_SLAB);
@@ -201,15 +200,15 @@ ns_slab_push(struct ns_slab *s, void *obj)
 		   : NS_PUSHED;
 }
 
-/* Owner: takes the shared list. */
+/* Owner: takes the shared list, of *count objects. */
 void *
 ns_slab_collect(struct ns_slab *s, uint32_t *count)
 {
 	uint64_t word = ns_load_relaxed(&s->remote);
 
 	*count = 0;
-	if (word == make_word(s, OWNED, NULL, 0))
-		return NULL;
+	if (count_of(word) == 0)
+		return ns_end(s->cache);
 	word = ns_xchg_acquire(&s->remote, make_word(s, OWNED, NULL, 0));
 	ns_assert(state_of(word) == OWNED);
 	*count = count_of(word);
@@ -223,7 +222,7 @@ ns_slab_let_go_full(struct ns_slab *s)
 	uint64_t empty = make_word(s, OWNED, NULL, 0);
 	uintptr_t owner = s->owner;
 
-	ns_assert(s->free == NULL && s->carved == s->nobj);
+	ns_assert(s->free == ns_end(s->cache) && s->carved == s->nobj);
 	ns_store_relaxed(&s->owner, 0ul);
 	if (ns_cas_release(&s->remote, &empty, make_word(s, FULL, NULL, 0)))
 		return true;
@@ -276,7 +275,7 @@ ns_slab_full_to_depot(struct ns_slab *s, void *obj)
 	struct ns_depot *d = depot_of(s);
 	bool ok, last = s->nobj == 1;
 
-	set_link(s, obj, NULL);
+	set_link(s, obj, ns_end(s->cache));
 	ns_lock(&d->lock);
 	ok = ns_cas_acq_rel(&s->remote, &full, make_word(s, DEPOT, obj, 1));
 	if (ok)
@@ -299,16 +298,16 @@ ns_slab_own_to_depot(struct ns_slab *s)
 	uint32_t carved = s->carved, mine = carved - s->used;
 	void *head = s->free, *last = NULL, *p;
 
-	for (p = head; p != NULL; p = ns_slab_next(s, p))
+	for (p = head; p != ns_end(s->cache); p = ns_slab_next(s, p))
 		last = p;
-	s->free = NULL;
+	s->free = ns_end(s->cache);
 	ns_store_relaxed(&s->owner, 0ul);
 	ns_lock(&d->lock);
 	do {
 		ns_assert(state_of(old) == OWNED);
 		if (last != NULL)
 			set_link(s, last, head_of(s, old));
-		new = make_word(s, DEPOT, head != NULL ? head : head_of(s, old),
+		new = make_word(s, DEPOT, last != NULL ? head : head_of(s, old),
 				count_of(old) + mine);
 	} while (!ns_cas_acq_rel(&s->remote, &old, new));
 	depot_insert(d, s);

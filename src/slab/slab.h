@@ -3,9 +3,9 @@
  * slab/slab.h - slabs, heaps, depots: what the objects of a cache live in.
  *
  * An allocation is satisfied in this order:
- *  1. the home heap's bin for the cache: pop its free list;
- *  2. the bin's current slab: what its owner or others freed meanwhile,
- *     then objects never used yet ("carved" from the slab's memory);
+ *  1. the home heap's bin for the cache: pop its current slab's free list;
+ *  2. the same slab: what other threads freed meanwhile, then objects never
+ *     used yet ("carved" from the slab's memory);
  *  3. another slab of the bin that has free objects;
  *  4. the node's depot for the cache: adopt a slab nobody owns;
  *  5. a new slab from the node's page pool.
@@ -54,12 +54,13 @@ struct ns_thread;
 struct ns_slab {
 	uintptr_t owner;	/* [a] the heap, plus the cache's owner_tag;
 				   written by the owner, others compare */
-	void *free;		/* [o] freed by the owner, not in the bin */
+	void *free;		/* [o] free list, the last freed first */
 	uint64_t inverse;	/* [I] 2^64 / size rounded up: divides by size */
 	char *first;		/* [I] object 0, after the color offset */
 	uint64_t remote;	/* [a] state, list and count: see slab.c */
 	struct kmem_cache *cache; /* [I] */
-	uint32_t used;		/* [o] objects allocated or in the bin */
+	uint32_t used;		/* [o] objects not in free: allocated, or
+				   freed by others and not collected */
 	uint32_t carved;	/* [o] objects that were ever in a free list */
 	uint32_t nobj;		/* [I] */
 	uint32_t size;		/* [I] distance of objects */
@@ -71,9 +72,10 @@ _Static_assert(sizeof(struct ns_slab) <= NS_UNIT_BODY, "fits a descriptor");
 _Static_assert(offsetof(struct ns_slab, link) == 64, "hot fields: one line");
 
 struct ns_bin {
-	void *free;		/* [o] the list malloc pops; ns_none: empty */
-	struct ns_slab *current; /* [o] whose objects those are */
-	struct ns_list slabs;	/* [o] others with free objects; NULL: none */
+	struct ns_slab *current; /* [o] malloc pops this; the cache's empty
+				    slab stands for none */
+	struct ns_list slabs;	 /* [o] others with free objects */
+	uint64_t pad;
 };
 
 /*
@@ -87,6 +89,7 @@ struct ns_heap {
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	struct ns_lock lock;	  /* NS_RANK_HEAP */
 	uint32_t nbins;		  /* [o] bins from here on were never used */
+	uint64_t frees;		  /* [o] frees that took the fast path */
 	struct ns_heap *spare;	  /* [r] next in the list of spare heaps */
 	uint16_t bin_of[NS_DIRECT_MAX / 16]; /* [I] (size - 1) / 16 to the
 						offset of a bin */
@@ -137,6 +140,7 @@ struct kmem_cache {
 	struct ns_depot *depots;      /* [I] by slot */
 	struct ns_list link;	      /* [c] the list of all caches */
 	char name[32];		      /* [I] */
+	struct ns_slab empty;	      /* [I] current slab of an empty bin */
 };
 
 /* A free object: its link, encoded, and a mark that tells it is free. */
@@ -147,14 +151,26 @@ struct ns_free {
 
 extern __thread struct ns_heap *ns_home ns_tls_model;
 extern struct ns_heap ns_heap_none; /* every thread's first home: empty */
-extern struct ns_free ns_none;	    /* what an empty bin points to */
+extern const struct ns_free ns_none; /* where free lists end */
 extern uint64_t ns_key;		    /* [I] random */
+extern struct ns_slab ns_slab_none;  /* current slab of bin 0, class none */
 extern struct kmem_cache ns_caches[NS_NCLASS];
+extern struct kmem_cache *ns_cache_of_id[]; /* [c] never changes once set */
 
 ns_inline struct ns_free *
 ns_free_of(const struct kmem_cache *c, void *obj)
 {
 	return (struct ns_free *)((char *)obj + c->link_off);
+}
+
+/*
+ * What a free list of the cache ends with: adding link_off gives ns_none,
+ * whose link never decodes to a distance (fast.h).
+ */
+ns_inline void *
+ns_end(const struct kmem_cache *c)
+{
+	return (void *)((uintptr_t)&ns_none - c->link_off);
 }
 
 /* class.c: the class of a size from 1 to NS_SLAB_MAX. */
@@ -167,6 +183,7 @@ int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
  * What the layers above allocate with (alloc.c).  @slot: NS_NO_SLOT means
  * home.  All return NULL with errno ENOMEM; a bad pointer aborts.
  */
+void *ns_alloc_mid(size_t size);  /* sizes above NS_DIRECT_MAX, and 0 */
 void *ns_alloc_slow(size_t size); /* everything but a pop */
 void *ns_alloc_on(size_t size, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
@@ -227,7 +244,7 @@ void ns_depot_reap(struct ns_slab *s);
 uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
 void *ns_slab_next(const struct ns_slab *s, const void *obj);
-void *ns_slab_carve(struct ns_slab *s, uint32_t n);
+void ns_slab_carve(struct ns_slab *s, uint32_t n);
 
 /* thread.c: the registry of threads. */
 extern struct ns_lock ns_registry_lock; /* NS_RANK_REGISTRY: [r] */

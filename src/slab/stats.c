@@ -5,8 +5,7 @@
  * What the slow paths count is in the pools and the threads' records.  What
  * they do not count, live bytes, is read off the unit descriptors: an owned
  * slab has used minus what others have freed into it, any other one carved
- * minus its shared list.  (Objects in a thread's bin count as used: a page
- * or so for each size the thread uses.)  Everything goes through @read, so
+ * minus its shared list.  Everything goes through @read, so
  * the numaslab command walks another process with the same code.  Values
  * move meanwhile; each is read once, and nothing read is trusted as an
  * address without a bound.
@@ -49,18 +48,14 @@ struct walk {
 static void
 add_slab(struct ns_node_figures *f, const struct ns_slab *s)
 {
-	uint64_t in_use, own = 0;
-	uint32_t pending;
+	uint32_t in_use, pending;
 	bool unowned;
 
 	pending = ns_slab_pending(s, &unowned);
-	if (s->carved > s->nobj || s->used > s->carved || pending > s->carved)
+	in_use = unowned ? s->carved : s->used;
+	if (in_use > s->nobj || pending > in_use)
 		return; /* caught in the middle of a change */
-	if (!unowned)
-		own = s->carved - s->used;
-	in_use = s->carved - own;
-	f->live += (in_use > pending ? in_use - pending : 0) * s->size;
-	f->local_frees += own;
+	f->live += (uint64_t)(in_use - pending) * s->size;
 	f->slabs++;
 }
 
@@ -135,14 +130,17 @@ static int
 add_thread(struct walk *w, const struct ns_thread *at)
 {
 	struct ns_thread_slot ts;
+	uint64_t fast;
 	unsigned s;
 	int error;
 
 	for (s = w->first; s < w->end; s++) {
-		error = READ(w, &ts, &at->slot[s]);
-		if (error != 0)
+		fast = 0;
+		if ((error = READ(w, &ts, &at->slot[s])) != 0 ||
+		    (ts.heap != NULL &&
+		     (error = READ(w, &fast, &ts.heap->frees)) != 0))
 			return error;
-		w->out[s - w->first].local_frees += ts.local_frees;
+		w->out[s - w->first].local_frees += ts.local_frees + fast;
 		w->out[s - w->first].remote_frees += ts.remote_frees;
 	}
 	return 0;

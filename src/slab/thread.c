@@ -31,7 +31,7 @@
 struct ns_heap ns_heap_none = {
 	.cpu_word = &ns_heap_none.cpu,
 	.bin_of = { [0 ... NS_DIRECT_MAX / 16 - 1] = NS_HEAP_HEADER },
-	.bin = { { .free = &ns_none } },
+	.bin = { { .current = &ns_slab_none } },
 };
 
 __thread struct ns_heap *ns_home ns_tls_model = &ns_heap_none;
@@ -166,7 +166,9 @@ unregister(struct ns_thread *t)
 	ns_list_remove(&t->link);
 	for (unsigned s = 0; s < t->nslots; s++) {
 		ns_owner_add(&ns_dead->slot[s].local_frees,
-			     t->slot[s].local_frees);
+			     t->slot[s].local_frees +
+				 (t->slot[s].heap != NULL
+				      ? t->slot[s].heap->frees : 0));
 		ns_owner_add(&ns_dead->slot[s].remote_frees,
 			     t->slot[s].remote_frees);
 	}
