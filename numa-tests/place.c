@@ -96,6 +96,16 @@ ask_raw(size_t size, unsigned how)
 	}
 }
 
+static void *
+ask(size_t size, unsigned how)
+{
+	void *p = ask_raw(size, how);
+
+	if (p == NULL)
+		die("place: no memory for %zu bytes", size);
+	return p;
+}
+
 static void
 touch(char *p, size_t size)
 {
@@ -106,17 +116,16 @@ touch(char *p, size_t size)
 	p[size - 1] = 1;
 }
 
-static void *
-ask(size_t size, unsigned how, int node)
+/* Who asked, on which node; and touches the rest. */
+static void
+stamp(void *p, size_t size, int node)
 {
-	struct header *h = ask_raw(size, how);
+	struct header *h = p;
 
-	if (h == NULL)
-		die("place: no memory for %zu bytes", size);
 	h->size = (uint32_t)size;
 	h->asked = (uint16_t)nearest_memory(node);
 	h->magic = MAGIC;
-	return h;
+	touch(p, size);
 }
 
 static void
@@ -164,25 +173,25 @@ set_fill_untouched(void *arg)
 	size_t i;
 
 	for (i = 0; i < nwant; i++)
-		s->obj[i] = ask(want[i], (unsigned)i, s->node);
+		s->obj[i] = ask(want[i], (unsigned)i);
 	s->n = nwant;
 }
 
 static void
-set_touch(void *arg)
+set_stamp(void *arg)
 {
 	struct set *s = arg;
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		touch(s->obj[i], ((struct header *)s->obj[i])->size);
+		stamp(s->obj[i], want[i], s->node);
 }
 
 static void
 set_fill(void *arg)
 {
 	set_fill_untouched(arg);
-	set_touch(arg);
+	set_stamp(arg);
 }
 
 static void
@@ -365,7 +374,7 @@ case_lent(const char *name, struct tally *t)
 
 	start_all(w);
 	all_do(w, set_fill_untouched, sets, 0);
-	all_do(w, set_touch, sets, 1);
+	all_do(w, set_stamp, sets, 1);
 	judge_all(name, sets, t);
 	all_do(w, set_free, sets, 0);
 	stop_all(w);
@@ -490,8 +499,8 @@ mix_job(void *arg)
 	const struct mix *m = arg;
 	int node = m->node;
 	uint64_t seed = 0x9e3779b97f4a7c15ul * (unsigned)(node + 1);
-	struct header *h;
-	void *old;
+	void *p, *old;
+	size_t size;
 	long i;
 
 	for (i = 0; i < operations; i++) {
@@ -499,9 +508,10 @@ mix_job(void *arg)
 			node = node_after((int)(rnd(&seed) >> 40), 0);
 			run_on_node(node);
 		}
-		h = ask(mix_size(&seed), (unsigned)i, node);
-		touch((char *)h, h->size);
-		old = atomic_exchange(&table[rnd(&seed) % TABLE_SIZE], h);
+		size = mix_size(&seed);
+		p = ask(size, (unsigned)i);
+		stamp(p, size, node);
+		old = atomic_exchange(&table[rnd(&seed) % TABLE_SIZE], p);
 		if (old != NULL)
 			give_back(old);
 	}
