@@ -405,7 +405,7 @@ const struct ns_ctl ns_ctl_table[] = {
 	NUM("opt.oversize_threshold", SIZE, 0),
 	TXT("opt.percpu_arena", "percpu"),
 	NUM("opt.retain", BOOL, 1),
-	OPT("opt.stats_print", BOOL, stats),
+	NUM("opt.stats_print", BOOL, 0),
 	TXT("opt.stats_print_opts", ""),
 	NUM("opt.tcache", BOOL, 1),
 	NUM("opt.tcache_max", SIZE, NS_SLAB_MAX),

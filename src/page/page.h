@@ -17,7 +17,8 @@
  *	struct ns_unit ns_units[u]: out of band, demand-zero, on its node
  *
  * A *run* is a number of consecutive units; its first unit's descriptor
- * says what it is and how long, the others say how far back the first is.
+ * says what it is and how long, the others say how far back the first is
+ * (in runs of up to an extent; nobody asks about the inside of longer ones).
  * What the kind-specific part of a descriptor means belongs to the layer
  * that took the run.
  */
@@ -40,7 +41,6 @@
 
 enum ns_kind {
 	NS_KIND_FREE = 0, /* not part of a run */
-	NS_KIND_TAIL,	  /* not the first unit of its run */
 	NS_KIND_SLAB,	  /* slab/: objects of one cache */
 	NS_KIND_LARGE,	  /* slab/large.c: one malloc block */
 	NS_KIND_HEAP,	  /* slab/: heaps and caches */
@@ -51,18 +51,19 @@ enum ns_kind {
 
 /* [p] the pool's lock; [k] the layer named by kind. */
 struct ns_unit {
-	union {
-		char body[NS_UNIT_BODY]; /* [k] */
-		uint64_t align;
-	};
+	uint32_t back;	 /* [p] bytes back to the run's first descriptor */
 	uint8_t kind;	 /* [a] stored release once the body is ready */
 	uint8_t zero;	 /* [k] the run was all zero when it was taken */
 	uint16_t slot;	 /* [k] whose span it lies in */
 	uint32_t nunits; /* [p] first unit: length of the run */
-	uint32_t back;	 /* [p] other units: distance to the first */
 	uint32_t pad;
+	union {
+		char body[NS_UNIT_BODY]; /* [k] */
+		uint64_t align;
+	};
 };
 _Static_assert(sizeof(struct ns_unit) == 128, "two cache lines a unit");
+_Static_assert(offsetof(struct ns_unit, back) == 0, "the fast path's load");
 
 /* [I] all of them, once ns_page_init has returned. */
 extern char *ns_base;
@@ -86,6 +87,17 @@ ns_inline unsigned
 ns_slot_of(const void *p)
 {
 	return (unsigned)(((uintptr_t)p - (uintptr_t)ns_base) >> ns_span_shift);
+}
+
+/*
+ * The first descriptor of the run that @u is in, and @u itself when it is in
+ * none: one load, no branch.
+ */
+ns_inline struct ns_unit *
+ns_unit_head(struct ns_unit *u)
+{
+	return (struct ns_unit *)(void *)((char *)u -
+					  ns_load_relaxed(&u->back));
 }
 
 /* The descriptor of the unit that @p lies in; @p must be ours. */
@@ -114,15 +126,8 @@ ns_run_of(const void *p)
 
 	if (!ns_ours(p))
 		return NULL;
-	u = ns_unit_of(p);
-	switch (ns_load_acquire(&u->kind)) {
-	case NS_KIND_FREE:
-		return NULL;
-	case NS_KIND_TAIL:
-		return u - u->back;
-	default:
-		return u;
-	}
+	u = ns_unit_head(ns_unit_of(p));
+	return ns_load_acquire(&u->kind) != NS_KIND_FREE ? u : NULL;
 }
 
 #define NS_RUN_STRICT 0x1u /* this slot or fail */

@@ -197,11 +197,20 @@ range_carve(struct ns_pool *p, size_t first, size_t at, size_t len)
 		range_insert(p, at + len, end - at - len);
 }
 
+/* The number of the pool's first extent, counted from address 0. */
+static size_t
+base_extent(const struct ns_pool *p)
+{
+	return ((uintptr_t)ns_base >> NS_EXTENT_SHIFT) + p->first;
+}
+
 static bool
 range_fits(const struct ns_pool *p, size_t first, size_t len, size_t align,
 	   size_t *at)
 {
-	*at = ns_round_up(p->first + first, align) - p->first;
+	size_t base = base_extent(p);
+
+	*at = ns_round_up(base + first, align) - base;
 	return *at + len <= first + extent_at(p, first)->range;
 }
 
@@ -230,41 +239,49 @@ range_find(const struct ns_pool *p, size_t len, size_t align, size_t *first,
 	return false;
 }
 
-/* Commits enough for @len more extents; the free range at the end counts. */
+/* Makes @n extents after the committed ones usable; all or nothing. */
+static bool
+commit_exactly(struct ns_pool *p, size_t n)
+{
+	size_t first = p->first + p->committed;
+	struct ns_unit *u = extent_units(&ns_extents[first]);
+	uintptr_t a, b;
+
+	a = ns_round_down((uintptr_t)u, ns_page_size);
+	b = ns_round_up((uintptr_t)(u + n * NS_EXTENT_UNITS), ns_page_size);
+	if (ns_os_commit((void *)a, b - a) != 0)
+		return false;
+	a = ns_round_down((uintptr_t)&ns_extents[first], ns_page_size);
+	b = ns_round_up((uintptr_t)&ns_extents[first + n], ns_page_size);
+	if (ns_os_commit((void *)a, b - a) != 0 ||
+	    ns_os_commit(ns_base + (first << NS_EXTENT_SHIFT),
+			 n << NS_EXTENT_SHIFT) != 0)
+		return false;
+	ns_store_relaxed(&p->committed, p->committed + n);
+	range_release(p, p->committed - n, n);
+	return true;
+}
+
+/* At least @least extents more, and ahead of need where that is granted. */
+static bool
+commit(struct ns_pool *p, size_t least)
+{
+	size_t n = ns_max(least, ns_min(p->committed >> GROW_SHIFT, GROW_MAX));
+
+	n = ns_min(n, p->span - p->committed);
+	return n >= least && (commit_exactly(p, n) ||
+			      (n > least && commit_exactly(p, least)));
+}
+
+/* Commits enough for a run of @len; the free range at the end counts. */
 static bool
 grow(struct ns_pool *p, size_t len, size_t align)
 {
-	size_t want, n, first = p->first + p->committed;
-	size_t tail = 0;
+	size_t end = base_extent(p) + p->committed, tail = 0;
 
 	if (p->committed > 0 && extent_at(p, p->committed - 1)->used == 0)
 		tail = extent_at(p, p->committed - 1)->range;
-	want = ns_round_up(first - tail, align) + len - first;
-	n = ns_max(want, ns_min(p->committed >> GROW_SHIFT, GROW_MAX));
-	n = ns_min(n, p->span - p->committed);
-	for (; n >= want; n = n > want ? want : 0) {
-		char *data = ns_base + (first << NS_EXTENT_SHIFT);
-		struct ns_unit *u = extent_units(&ns_extents[first]);
-		uintptr_t a, b;
-
-		if (n == 0)
-			break;
-		a = ns_round_down((uintptr_t)u, ns_page_size);
-		b = ns_round_up((uintptr_t)(u + n * NS_EXTENT_UNITS),
-				ns_page_size);
-		if (ns_os_commit((void *)a, b - a) != 0)
-			continue;
-		a = ns_round_down((uintptr_t)&ns_extents[first], ns_page_size);
-		b = ns_round_up((uintptr_t)&ns_extents[first + n],
-				ns_page_size);
-		if (ns_os_commit((void *)a, b - a) != 0 ||
-		    ns_os_commit(data, n << NS_EXTENT_SHIFT) != 0)
-			continue;
-		p->committed += n;
-		range_release(p, p->committed - n, n);
-		return true;
-	}
-	return false;
+	return commit(p, ns_round_up(end - tail, align) + len - end);
 }
 
 /* Units change hands.  Extents here are in no list. */
@@ -410,18 +427,17 @@ find(struct ns_pool *p, size_t n, size_t align, unsigned flags)
 }
 
 /*
- * Descriptors of a run's other units, so that an interior pointer finds its
- * head.  Runs longer than an extent are only ever asked about at their head.
+ * Tells a run's other units where its head is, or that they have none.  Runs
+ * longer than an extent are only ever asked about at their head.
  */
 static void
-mark_tails(struct ns_unit *u, enum ns_kind kind)
+mark_tails(struct ns_unit *u, bool in_run)
 {
 	if (u->nunits > NS_EXTENT_UNITS)
 		return;
-	for (uint32_t i = 1; i < u->nunits; i++) {
-		u[i].back = i;
-		ns_store_release(&u[i].kind, (uint8_t)kind);
-	}
+	for (uint32_t i = 1; i < u->nunits; i++)
+		ns_store_relaxed(&u[i].back,
+				 in_run ? i * (uint32_t)sizeof(*u) : 0u);
 }
 
 static struct ns_unit *
@@ -441,7 +457,7 @@ pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags,
 		u->nunits = (uint32_t)n;
 		u->slot = (uint16_t)p->slot;
 		u->zero = zero;
-		mark_tails(u, NS_KIND_TAIL);
+		mark_tails(u, true);
 	}
 	ns_unlock(&p->lock);
 	return u;
@@ -519,7 +535,7 @@ ns_run_free(struct ns_unit *u, bool clean)
 
 	ns_lock(&p->lock);
 	ns_store_release(&u->kind, NS_KIND_FREE);
-	mark_tails(u, NS_KIND_FREE);
+	mark_tails(u, false);
 	began = give(p, at, u->nunits, clean);
 	ns_unlock(&p->lock);
 	after_free(p, began);
@@ -560,20 +576,25 @@ ns_run_grow(struct ns_unit *u, size_t n)
 {
 	struct ns_pool *p = &ns_pools[u->slot];
 	size_t at = (size_t)(u - ns_units) - p->first * NS_EXTENT_UNITS;
-	size_t more = n - u->nunits;
+	size_t more = n - u->nunits, beyond;
 	bool ok;
 
 	if (n > UINT32_MAX || n <= u->nunits)
 		return n == u->nunits;
 	ns_lock(&p->lock);
+	beyond = (at + n + NS_EXTENT_UNITS - 1) / NS_EXTENT_UNITS;
+	if (beyond > p->committed && beyond <= p->span &&
+	    all_free(p, at + u->nunits,
+		     p->committed * NS_EXTENT_UNITS - at - u->nunits))
+		commit(p, beyond - p->committed);
 	ok = p->used + more <= p->limit && all_free(p, at + u->nunits, more);
 	if (ok) {
 		carve_all(p, at + u->nunits, more);
 		if (!take(p, at + u->nunits, more))
 			u->zero = 0;
-		mark_tails(u, NS_KIND_FREE);
+		mark_tails(u, false);
 		u->nunits = (uint32_t)n;
-		mark_tails(u, NS_KIND_TAIL);
+		mark_tails(u, true);
 	}
 	ns_unlock(&p->lock);
 	return ok;
@@ -588,9 +609,9 @@ ns_run_shrink(struct ns_unit *u, size_t n)
 	bool began;
 
 	ns_lock(&p->lock);
-	mark_tails(u, NS_KIND_FREE);
+	mark_tails(u, false);
 	u->nunits = (uint32_t)n;
-	mark_tails(u, NS_KIND_TAIL);
+	mark_tails(u, true);
 	began = give(p, at + n, old - n, false);
 	ns_unlock(&p->lock);
 	after_free(p, began);

@@ -16,11 +16,10 @@ ns_alloc_mid(size_t size)
 	unsigned c;
 	void *p;
 
-	if (ns_unlikely(size - 1 >= NS_SLAB_MAX || !ns_at_home(h) ||
-			h->nbins == 0))
+	if (ns_unlikely(size - 1 >= NS_SLAB_MAX || !ns_at_home(h)))
 		return ns_alloc_slow(size);
 	c = ns_class_of(size);
-	p = ns_bin_pop(&h->bin[c], 0, NS_MEDIUM_UNITS << NS_UNIT_SHIFT);
+	p = ns_bin_pop(&h->bin[c], 0, NS_SLAB_UNITS << NS_UNIT_SHIFT);
 	if (ns_unlikely(p == NULL))
 		return ns_alloc_slow(size);
 	return p;
@@ -122,18 +121,13 @@ ns_noinline void
 ns_free_slow(void *p)
 {
 	struct ns_unit *u;
-	struct ns_slab *s;
 
 	if (p == NULL)
 		return;
 	u = run_of_block(p);
-	if (ns_likely(u->kind == NS_KIND_SLAB)) {
-		s = (struct ns_slab *)(void *)u;
-		/* The fast path misses objects beyond a slab's first unit. */
-		if (ns_load_relaxed(&s->owner) != (uintptr_t)ns_home ||
-		    !ns_free_home(ns_home, s, p, 0))
-			ns_slab_free(s, p);
-	} else if (u->kind == NS_KIND_LARGE)
+	if (u->kind == NS_KIND_SLAB)
+		ns_slab_free((struct ns_slab *)(void *)u, p);
+	else if (u->kind == NS_KIND_LARGE)
 		ns_large_free(u, p);
 	else
 		ns_bad_free(p, "not a malloc block");
@@ -158,7 +152,7 @@ ns_usable_size(const void *p)
 		return 0;
 	u = run_of_block(p);
 	if (u->kind == NS_KIND_LARGE && p == ns_unit_addr(u))
-		return (size_t)u->nunits << NS_UNIT_SHIFT;
+		return ns_large_size(u);
 	return slab_of_block(u, p)->cache->link_off != 0
 		   ? slab_of_block(u, p)->cache->objsize
 		   : slab_of_block(u, p)->size;

@@ -48,8 +48,12 @@ more_descriptors(void)
 {
 	size_t head = ns_round_up(sizeof(struct kmem_cache), NS_CACHELINE);
 	size_t size = head + ns_topo.nslots * sizeof(struct ns_depot);
-	struct ns_unit *u = ns_run_alloc(0, 1, 1, NS_RUN_ZERO);
+	struct ns_heap *home = ns_heap_home();
+	struct ns_unit *u = NULL;
 	char *p, *end;
+
+	if (home != NULL)
+		u = ns_run_alloc(home->slot, 1, 1, NS_RUN_ZERO);
 
 	if (u == NULL)
 		return false;
@@ -314,12 +318,15 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 
 	if (ns_unlikely(obj == NULL))
 		return;
-	s = (struct ns_slab *)(void *)(ns_units + (off >> NS_UNIT_SHIFT));
-	if (ns_likely(off < ns_total &&
-		      ns_load_relaxed(&s->owner) ==
-			  (uintptr_t)h + c->owner_tag &&
-		      s->cache == c && ns_free_home(h, s, obj, c->link_off)))
-		return;
+	if (ns_likely(off < ns_total)) {
+		s = (struct ns_slab *)(void *)ns_unit_head(
+		    ns_units + (off >> NS_UNIT_SHIFT));
+		if (ns_likely(ns_load_relaxed(&s->owner) ==
+				  (uintptr_t)h + c->owner_tag &&
+			      s->cache == c &&
+			      ns_free_home(h, s, obj, c->link_off)))
+			return;
+	}
 	u = ns_run_of(obj);
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_bad_free(obj, "not an object of a cache");

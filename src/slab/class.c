@@ -18,6 +18,7 @@
 
 #include <errno.h>
 
+#define OBJECTS_WANTED 32u /* a slab's slow paths are shared by its objects */
 #define COLOR_SHIFT 6u	  /* at most 1/64 of a slab is given up for color */
 #define COLOR_SPAN  4096u /* offsets beyond a page hit the same sets again */
 
@@ -34,18 +35,6 @@ class_size(unsigned c)
 	group = (c - 9) / 8;
 	step = (c - 9) % 8 + 1;
 	return (128u << group) + (16u << group) * step;
-}
-
-unsigned
-ns_class_of(size_t size)
-{
-	size_t m = size - 1;
-	unsigned l;
-
-	if (size <= 128)
-		return (unsigned)((size + 15) / 16);
-	l = ns_log2_floor(m);
-	return 9 + 8 * (l - 7) + ((m >> (l - 3)) & 7);
 }
 
 static void
@@ -77,7 +66,9 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	c->objsize = objsize;
 	c->align = align;
 	c->flags = flags;
-	c->units = size <= NS_SMALL_MAX ? 1 : NS_MEDIUM_UNITS;
+	for (c->units = 1; c->units < NS_SLAB_UNITS; c->units *= 2)
+		if ((c->units << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
+			break;
 	c->inverse = UINT64_MAX / size + 1;
 	set_colors(c, c->units << NS_UNIT_SHIFT);
 	return 0;

@@ -109,7 +109,8 @@ ns_free_fast(void *p)
 		ns_free_slow(p);
 		return;
 	}
-	s = (struct ns_slab *)(void *)(ns_units + (off >> NS_UNIT_SHIFT));
+	s = (struct ns_slab *)(void *)ns_unit_head(ns_units +
+						   (off >> NS_UNIT_SHIFT));
 	if (ns_unlikely(ns_load_relaxed(&s->owner) != (uintptr_t)h ||
 			!ns_free_home(h, s, p, 0)))
 		ns_free_slow(p);

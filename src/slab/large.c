@@ -11,6 +11,19 @@
 #include <errno.h>
 #include <string.h>
 
+/* The size a block can be used to: whole system pages. */
+static size_t *
+size_of(struct ns_unit *u)
+{
+	return (size_t *)(void *)u->body;
+}
+
+size_t
+ns_large_size(struct ns_unit *u)
+{
+	return *size_of(u);
+}
+
 static size_t
 units_for(size_t size)
 {
@@ -37,6 +50,7 @@ ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp)
 		errno = ENOMEM;
 		return NULL;
 	}
+	*size_of(u) = ns_round_up(ns_max(size, 1), ns_page_size);
 	if ((gfp & __GFP_ZERO) != 0 && !u->zero)
 		memset(ns_unit_addr(u), 0,
 		       (size_t)u->nunits << NS_UNIT_SHIFT);
@@ -64,7 +78,8 @@ ns_large_resize(struct ns_unit *u, size_t size)
 		return false;
 	if (n < u->nunits)
 		ns_run_shrink(u, n);
-	else if (n > u->nunits)
-		return ns_run_grow(u, n);
+	else if (n > u->nunits && !ns_run_grow(u, n))
+		return false;
+	*size_of(u) = ns_round_up(size, ns_page_size);
 	return true;
 }

@@ -137,7 +137,7 @@ ns_slab_carve(struct ns_slab *s, uint32_t n)
 static unsigned
 slot_of(const struct ns_slab *s)
 {
-	return ((const struct ns_unit *)(const void *)s)->slot;
+	return s->slot;
 }
 
 static struct ns_depot *
@@ -189,8 +189,11 @@ ns_slab_push(struct ns_slab *s, void *obj)
 	uint32_t carved = ns_load_relaxed(&s->carved);
 
 	do {
-		if (state_of(old) == FULL)
+		if (state_of(old) == FULL) {
+			/* An earlier round may have marked it. */
+			ns_free_of(s->cache, obj)->mark = 0;
 			return NS_WAS_FULL;
+		}
 		set_link(s, obj, head_of(s, old));
 		new = make_word(s, state_of(old), obj, count_of(old) + 1);
 		/* Pairs with the acquire in collect, adopt and reap. */
@@ -280,6 +283,8 @@ ns_slab_full_to_depot(struct ns_slab *s, void *obj)
 	ok = ns_cas_acq_rel(&s->remote, &full, make_word(s, DEPOT, obj, 1));
 	if (ok)
 		depot_insert(d, s);
+	else
+		ns_free_of(s->cache, obj)->mark = 0;
 	ns_unlock(&d->lock);
 	if (ok && last)
 		ns_depot_reap(s);

@@ -32,9 +32,8 @@
 
 #pragma GCC visibility push(hidden)
 
-#define NS_SMALL_MAX	8192u  /* above: slabs of NS_MEDIUM_UNITS */
-#define NS_SLAB_MAX	65536u /* above: a run of its own (large.c) */
-#define NS_MEDIUM_UNITS 8u
+#define NS_SLAB_MAX   65536u /* above: a run of its own (large.c) */
+#define NS_SLAB_UNITS 8u     /* the longest slab */
 #define NS_DIRECT_MAX	1024u /* sizes up to this use the class map */
 
 /*
@@ -50,26 +49,40 @@
 struct ns_heap;
 struct ns_thread;
 
-/* Lives in its first unit's descriptor.  [o] owner thread only. */
+/*
+ * A slab is its first unit's descriptor.  [o] owner thread only.  The first
+ * cache line is what the owner's fast paths touch, the second what others
+ * write and the slow paths need.
+ */
 struct ns_slab {
+	struct {
+		uint32_t back;	 /* as in struct ns_unit */
+		uint8_t kind, zero;
+		uint16_t slot;
+		uint32_t nunits;
+	};
+	uint32_t used;		/* [o] objects not in free: allocated, or
+				   freed by others and not collected */
 	uintptr_t owner;	/* [a] the heap, plus the cache's owner_tag;
 				   written by the owner, others compare */
 	void *free;		/* [o] free list, the last freed first */
 	uint64_t inverse;	/* [I] 2^64 / size rounded up: divides by size */
 	char *first;		/* [I] object 0, after the color offset */
-	uint64_t remote;	/* [a] state, list and count: see slab.c */
 	struct kmem_cache *cache; /* [I] */
-	uint32_t used;		/* [o] objects not in free: allocated, or
-				   freed by others and not collected */
 	uint32_t carved;	/* [o] objects that were ever in a free list */
 	uint32_t nobj;		/* [I] */
-	uint32_t size;		/* [I] distance of objects */
-	/* second cache line: slow paths only */
+	/* second cache line */
+	uint64_t remote;	/* [a] state, list and count: see slab.c */
 	struct ns_list link;	/* [o] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
+	uint32_t size;		/* [I] distance of objects */
 };
-_Static_assert(sizeof(struct ns_slab) <= NS_UNIT_BODY, "fits a descriptor");
-_Static_assert(offsetof(struct ns_slab, link) == 64, "hot fields: one line");
+_Static_assert(sizeof(struct ns_slab) <= sizeof(struct ns_unit), "overlays it");
+_Static_assert(offsetof(struct ns_slab, remote) == 64, "hot fields: one line");
+_Static_assert(offsetof(struct ns_slab, slot) == offsetof(struct ns_unit, slot) &&
+		   offsetof(struct ns_slab, nunits) ==
+		       offsetof(struct ns_unit, nunits),
+	       "the same header");
 
 struct ns_bin {
 	struct ns_slab *current; /* [o] malloc pops this; the cache's empty
@@ -173,8 +186,20 @@ ns_end(const struct kmem_cache *c)
 	return (void *)((uintptr_t)&ns_none - c->link_off);
 }
 
-/* class.c: the class of a size from 1 to NS_SLAB_MAX. */
-unsigned ns_class_of(size_t size);
+/* The class of a size from 1 to NS_SLAB_MAX. */
+ns_inline unsigned
+ns_class_of(size_t size)
+{
+	size_t m = size - 1;
+	unsigned l;
+
+	if (size <= 128)
+		return (unsigned)((size + 15) / 16);
+	l = ns_log2_floor(m);
+	return 9 + 8 * (l - 7) + ((m >> (l - 3)) & 7);
+}
+
+/* class.c: size classes and the geometry of slabs. */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
@@ -216,6 +241,7 @@ ns_slot_of_node(int node)
 /* large.c: blocks of their own run; @align a power of two. */
 void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void ns_large_free(struct ns_unit *u, void *p);
+size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);
 
 /* heap.c: bins. */

@@ -75,13 +75,13 @@ walk_units(struct walk *w, const struct ns_pool *p,
 		if (error != 0)
 			return error;
 		for (i = 0; i < got; i++) {
-			const struct ns_unit *u = &chunk[i];
+			struct ns_unit *u = &chunk[i];
 
 			if (u->kind == NS_KIND_SLAB)
 				add_slab(f, (const void *)u);
 			if (u->kind != NS_KIND_LARGE)
 				continue;
-			f->live += (uint64_t)u->nunits << NS_UNIT_SHIFT;
+			f->live += ns_large_size(u);
 			f->large_runs++;
 		}
 		at += got;

@@ -15,7 +15,7 @@
 # the array pids: both are gone when it ends, however it ends.
 
 set -eu
-unset LD_PRELOAD MAKEFLAGS MFLAGS MAKELEVEL NUMASLAB_POLICY NUMASLAB_STATS
+unset LD_PRELOAD MAKEFLAGS MFLAGS MAKELEVEL NUMASLAB_POLICY
 export LC_ALL=C TZ=UTC
 
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -77,10 +77,10 @@ struct env_case {
 };
 
 static struct env_case cases[] = {
-	{ { "NUMASLAB_STATS=1" }, &ns_options.stats, 1, "" },
-	{ { "NUMASLAB_STATS=0" }, &ns_options.stats, 0, "" },
-	{ { "NUMASLAB_STATS=yes" }, &ns_options.stats, 1, "" },
-	{ { "NUMASLAB_STATS=on" }, &ns_options.stats, 1, "" },
+	{ { "NUMASLAB_COLOR=0" }, &ns_options.color, 0, "" },
+	{ { "NUMASLAB_COLOR=1" }, &ns_options.color, 1, "" },
+	{ { "NUMASLAB_COLOR=yes" }, &ns_options.color, 1, "" },
+	{ { "NUMASLAB_COLOR=on" }, &ns_options.color, 1, "" },
 	{ { "NUMASLAB_COLOR=no" }, &ns_options.color, 0, "" },
 	{ { "NUMASLAB_COLOR=off" }, &ns_options.color, 0, "" },
 	{ { "NUMASLAB_COLOR=maybe" },
@@ -131,13 +131,13 @@ static struct env_case cases[] = {
 	  "numaslab: NUMASLAB_SPAN=99999999999999999999: out of range; the "
 	  "default holds\n" },
 	/* names that only begin like one, and the neighbours of one */
-	{ { "NUMASLAB_STATSX=1", "XNUMASLAB_STATS=1", "NUMASLAB_STATS" },
-	  &ns_options.stats,
-	  0,
-	  "" },
-	{ { "PATH=/bin", "NUMASLAB_STATS=1", "HOME=/" },
-	  &ns_options.stats,
+	{ { "NUMASLAB_COLORX=0", "XNUMASLAB_COLOR=0", "NUMASLAB_COLOR" },
+	  &ns_options.color,
 	  1,
+	  "" },
+	{ { "PATH=/bin", "NUMASLAB_COLOR=0", "HOME=/" },
+	  &ns_options.color,
+	  0,
 	  "" },
 };
 
