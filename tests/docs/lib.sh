@@ -2,7 +2,7 @@
 # tests/docs/lib.sh - what the tests of the documentation share.
 # shellcheck shell=bash disable=SC2034
 set -eu
-unset LD_PRELOAD NUMASLAB_POLICY NUMASLAB_STATS
+unset LD_PRELOAD NUMASLAB_POLICY
 export LC_ALL=C
 
 top_srcdir=${top_srcdir:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
