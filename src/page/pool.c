@@ -32,6 +32,7 @@
 
 struct ns_pool ns_pools[NS_MAX_SLOTS];
 struct ns_fork_hooks ns_fork_vm;
+uint64_t ns_clock_ms;
 
 static struct ns_extent *
 extent_at(const struct ns_pool *p, size_t i)
@@ -507,11 +508,15 @@ ns_pool_count_spill(unsigned slot, size_t bytes)
 static bool
 give(struct ns_pool *p, size_t at, size_t n, bool clean)
 {
-	uint64_t now = clean ? 0 : ns_os_now_ms();
 	bool was_clean = p->retained == 0;
+	uint64_t now;
 	struct ns_extent *e;
 	uint32_t bits;
 
+	/* The thread that purges keeps the time, unless it sleeps. */
+	if (was_clean && !clean)
+		ns_store_relaxed(&ns_clock_ms, ns_os_now_ms());
+	now = ns_load_relaxed(&ns_clock_ms);
 	for_each_extent(p, e, bits, at, n)
 		mark_free(p, e, bits, clean, now);
 	return was_clean && !clean;

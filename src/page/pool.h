@@ -54,6 +54,7 @@ struct ns_pool {
 
 extern struct ns_pool ns_pools[NS_MAX_SLOTS];
 extern struct ns_extent *ns_extents;
+extern uint64_t ns_clock_ms; /* [a] now, to within a purge's period */
 
 void ns_pool_init(unsigned slot, size_t span);
 

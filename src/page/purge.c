@@ -81,6 +81,7 @@ ns_pool_decay(unsigned slot, uint64_t now)
 {
 	struct ns_pool *p = &ns_pools[slot];
 
+	ns_store_relaxed(&ns_clock_ms, now);
 	if (now >= ns_options.purge_ms)
 		purge_while(p, older, now - ns_options.purge_ms);
 	return ns_load_relaxed(&p->retained) << NS_UNIT_SHIFT;

@@ -146,6 +146,7 @@ slab_of_block(struct ns_unit *u, const void *p)
 size_t
 ns_usable_size(const void *p)
 {
+	const struct kmem_cache *c;
 	struct ns_unit *u;
 
 	if (p == NULL)
@@ -153,9 +154,8 @@ ns_usable_size(const void *p)
 	u = run_of_block(p);
 	if (u->kind == NS_KIND_LARGE && p == ns_unit_addr(u))
 		return ns_large_size(u);
-	return slab_of_block(u, p)->cache->link_off != 0
-		   ? slab_of_block(u, p)->cache->objsize
-		   : slab_of_block(u, p)->size;
+	c = slab_of_block(u, p)->cache;
+	return c->link_off != 0 ? c->objsize : c->size;
 }
 
 bool
@@ -169,19 +169,23 @@ ns_resize_in_place(void *p, size_t size)
 }
 
 /*
- * In place when the block stays in its class or at least half used; a large
- * block when the units behind it are free.
+ * In place when the block stays at least half used; a large block when the
+ * units behind it are free.  A block that grows by a small step will likely
+ * grow again, and gets a quarter more.
  */
 void *
 ns_realloc(void *p, size_t size)
 {
 	size_t old = ns_usable_size(p);
-	void *q;
+	void *q = NULL;
 
 	if (old > NS_SLAB_MAX ? ns_resize_in_place(p, size)
 			      : size <= old && (size > old / 2 || old <= 64))
 		return p;
-	q = ns_malloc_fast(size);
+	if (size > old && size < old + old / 4)
+		q = ns_malloc_fast(old + old / 4);
+	if (q == NULL)
+		q = ns_malloc_fast(size);
 	if (q == NULL)
 		return NULL;
 	memcpy(q, p, ns_min(old, size));

@@ -80,7 +80,7 @@ ns_slab_push_own(struct ns_slab *s, void *obj, uint32_t link_off)
 	if (ns_unlikely(!ns_is_object(s, obj) || f->mark == (uintptr_t)s))
 		return false;
 	f->mark = (uintptr_t)s;
-	f->link = (uintptr_t)s->free ^ (uintptr_t)obj ^ ns_key;
+	f->link = ((uintptr_t)obj ^ ns_key) ^ (uintptr_t)s->free;
 	ns_store_release(&s->free, obj); /* in order, for fork()'s child */
 	return true;
 }

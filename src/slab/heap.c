@@ -20,8 +20,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define CARVE_BYTES 4096u /* untouched memory costs nothing until carved */
-#define CARVE_MIN   2u	  /* a list of one is popped the slow way */
+/*
+ * Objects carved at a time.  Memory that was never touched costs nothing
+ * until it is carved: a page's worth.  Resident memory is carved by the
+ * dozen.  Never one: a list of one object is popped the slow way.
+ */
+#define CARVE_BYTES 4096u
+#define CARVE_MIN   2u
+#define CARVE_DIRTY 32u
 
 const struct ns_free ns_none = { ~0ul, ~0ul };
 struct ns_slab ns_slab_none = { .free = (void *)&ns_none };
@@ -126,8 +132,9 @@ static bool
 carve(struct ns_heap *h, struct ns_slab *s)
 {
 	struct kmem_cache *c = s->cache;
+	uint32_t least = s->zero ? CARVE_MIN : CARVE_DIRTY;
 	uint32_t n = (uint32_t)ns_min(s->nobj - s->carved,
-				      ns_max(CARVE_BYTES / s->size, CARVE_MIN));
+				      ns_max(CARVE_BYTES / s->size, least));
 
 	if (n == 0)
 		return false;

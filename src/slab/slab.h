@@ -196,7 +196,8 @@ ns_class_of(size_t size)
 	if (size <= 128)
 		return (unsigned)((size + 15) / 16);
 	l = ns_log2_floor(m);
-	return 9 + 8 * (l - 7) + ((m >> (l - 3)) & 7);
+	/* Eight a doubling from 128 on: m >> (l - 3) is 8 to 15. */
+	return 8 * l + (unsigned)(m >> (l - 3)) - 55;
 }
 
 /* class.c: size classes and the geometry of slabs. */
