@@ -70,8 +70,8 @@ throw_bad_alloc(size_t size)
 }
 
 /*
- * ns_malloc_fast without its slow path, so that what operator new does after
- * a failure needs no stack frame before one.
+ * ns_malloc_fast's first try alone, so that what operator new does after a
+ * failure needs no stack frame before one.
  */
 ns_inline void *
 pop(size_t size)
@@ -89,7 +89,7 @@ static void *
 try(size_t size, size_t align)
 {
 	if (align <= 16)
-		return ns_alloc_slow(size);
+		return ns_malloc_fast(size);
 	if (!ns_is_pow2(align) || align > PTRDIFF_MAX ||
 	    size > PTRDIFF_MAX - align) {
 		errno = ENOMEM;

@@ -93,16 +93,16 @@ test_memalign(void)
 	size_t i;
 
 	/* Rounded up to a power of two. */
-	p = memalign(3, 100);
+	p = memalign(hide_size(3), 100);
 	CHECK(p != NULL && (uintptr_t)p % 4 == 0);
 	free(p);
-	p = memalign(48, 100);
+	p = memalign(hide_size(48), 100);
 	CHECK(p != NULL && (uintptr_t)p % 64 == 0);
 	free(p);
-	p = memalign(4097, 1);
+	p = memalign(hide_size(4097), 1);
 	CHECK(p != NULL && (uintptr_t)p % 8192 == 0);
 	free(p);
-	p = memalign(0, 1);
+	p = memalign(hide_size(0), 1);
 	CHECK(p != NULL);
 	free(p);
 	p = memalign(64, 0);

@@ -99,7 +99,8 @@ throws(F f)
 static void
 test_bad_alloc()
 {
-	const std::align_val_t a{256}, big{std::size_t(1) << 62};
+	const std::align_val_t a{hide_size(256)};
+	const std::align_val_t big{hide_size(std::size_t(1) << 62)};
 
 	for (std::size_t i : absurd) {
 		std::size_t n = hide_size(i);
@@ -118,6 +119,7 @@ test_bad_alloc()
 	CHECK(throws([] {
 		std::vector<char> v;
 		v.reserve(hide_size(PTRDIFF_MAX));
+		hide(v.data());
 		return nullptr;
 	}));
 }
@@ -177,7 +179,7 @@ static void
 test_handlers()
 {
 	const std::size_t n = hide_size(SIZE_MAX - 64);
-	const std::align_val_t a{64};
+	const std::align_val_t a{hide_size(64)};
 
 	calls = 0;
 	std::set_new_handler(give_up_after_three);
