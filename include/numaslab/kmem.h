@@ -80,10 +80,11 @@ const char *kmem_cache_name(struct kmem_cache *cache);
  * kmem_cache_alloc - allocate an object on the calling thread's node.
  * @flags: relevant only if the cache has no available objects, except
  *         __GFP_ZERO, which is invalid with a constructor (EINVAL).
- * Returns the object, or NULL with errno set.
+ * Returns the object, or NULL with errno set.  (Not __attribute__((malloc)):
+ * a constructed object may hold pointers, to itself for one.)
  */
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags)
-    __attribute__((malloc, warn_unused_result));
+    __attribute__((warn_unused_result));
 
 /*
  * kmem_cache_alloc_node - allocate an object on a named node.
@@ -93,7 +94,7 @@ void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags)
  * EINVAL: no such node, it has no memory, or the process may not use it.
  */
 void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t flags, int node)
-    __attribute__((malloc, warn_unused_result));
+    __attribute__((warn_unused_result));
 
 /* kmem_cache_zalloc - kmem_cache_alloc with __GFP_ZERO. */
 void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t flags)
