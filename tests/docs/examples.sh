@@ -56,7 +56,7 @@ try_c()
 	libnumaslab_malloc*) library=libnumaslab_malloc.la ;;
 	esac
 	# shellcheck disable=SC2086
-	if ! $CC -std=gnu11 -Wall -Wextra -Werror -pthread \
+	if ! $CC -std=gnu11 -O2 -Wall -Wextra -Werror -pthread \
 	    -I"$top_srcdir/include" -c "$source" -o "$source.o" ||
 	    ! "$built/libtool" --silent --tag=CC --mode=link $CC -pthread \
 		-o "$program" "$source.o" "$built/$library"; then
