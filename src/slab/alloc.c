@@ -102,7 +102,8 @@ ns_good_size(size_t align, size_t size)
 	    ns_init() != 0)
 		return 0;
 	c = aligned_class(ns_max(align, 16), size);
-	return c != 0 ? ns_caches[c].size : ns_round_up(size, NS_UNIT);
+	return c != 0 ? ns_caches[c].size
+		      : ns_round_up(ns_max(size, 1), ns_page_size);
 }
 
 /* The run of a live block, or death. */

@@ -8,7 +8,8 @@
  *    at ns_heap_none, which is always empty.
  * 2. Home follows the CPU.  The fast path compares rseq's cpu_id with the
  *    CPU the heap was chosen for; ns_heap_home() maps a new CPU to a slot
- *    and switches heaps only when the slot differs.  Where one node is all
+ *    and switches heaps only when the slot differs; the slabs of the heap
+ *    it leaves go to their depots.  Where one node is all
  *    there is, or rseq is not registered, cpu_word points at the heap's own
  *    copy: the compare never fails, and ns_heap_home() asks getcpu(2).
  * 3. A thread that exits abandons its heaps: slabs go to their depots, the
@@ -304,6 +305,12 @@ ns_heap_home(void)
 		return h;
 	there->cpu = cpu;
 	ns_home = there;
+	if (ns_policy.mode != NS_POLICY_INTERLEAVE) {
+		/* What it leaves behind serves the threads of that node. */
+		ns_lock(&h->lock);
+		ns_heap_abandon(h, NULL);
+		ns_unlock(&h->lock);
+	}
 	return there;
 }
 
