@@ -29,6 +29,12 @@ void ns_topo_discover(void);
 int ns_hwloc_refine(void);
 
 /*
+ * Takes @memory for the nodes of the machine, all equally far: the command
+ * shows, after ns_hwloc_refine(), how another machine would be used.
+ */
+void ns_topo_assume(const struct ns_nodemask *memory);
+
+/*
  * The view that ns_hwloc_refine fills, its distances those of now, and its
  * publication: sorts the orders and swaps the pointer that readers follow.
  */

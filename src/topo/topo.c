@@ -475,6 +475,26 @@ ns_topo_discover(void)
 }
 
 void
+ns_topo_assume(const struct ns_nodemask *memory)
+{
+	unsigned i, n;
+
+	forget();
+	for (n = 0; n < NS_MAX_NODES; n++)
+		if (ns_mask_test(memory, n))
+			add_slot(n, true);
+	if (ns_topo.nslots == 0)
+		add_slot(0, true);
+	n = ns_topo.nslots;
+	ns_topo.one_node = n == 1;
+	for (i = 0; i < n; i++) {
+		memset(views->distance[i], REMOTE, n);
+		views->distance[i][i] = LOCAL;
+		sort_order(views, i);
+	}
+}
+
+void
 ns_topo_init(void)
 {
 	static uint32_t once;

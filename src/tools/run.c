@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tools/run.c - numaslab run: a program on numaslab.
+ *
+ * The program takes this process's place.  Only with --stats does this one
+ * stay, to read the figures as the program exits (child.c).
+ */
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <numa.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: numaslab run [--policy P] [--stats] [--] COMMAND [ARGUMENTS]\n"
+    "\n"
+    "Runs COMMAND with libnumaslab_malloc preloaded.\n"
+    "\n"
+    "  --policy P  where memory that names no node comes from:\n"
+    "                local            the node that the thread runs on\n"
+    "                interleave       all nodes in turn\n"
+    "                bind=NODES       these nodes and no other\n"
+    "                preferred=NODE   this node while it has room\n"
+    "              NODES is a list such as 0,2-3, or all\n"
+    "  --stats     print the table of 'numaslab stat' on standard error as\n"
+    "              COMMAND exits\n"
+    "\n"
+    "The exit status is COMMAND's; 128 and the signal's number when --stats\n"
+    "saw a signal kill it, 127 when it is not found, 126 when it cannot be\n"
+    "executed, 2 when the options are wrong.\n";
+
+/* --- the policy --- */
+
+static int
+show(const char *text, size_t pos, const char *why)
+{
+	ns_complain("--policy %s: %s at position %zu", text, why, pos + 1);
+	fprintf(stderr, "    %s\n    %*s^\n", text, (int)pos, "");
+	return NS_EXIT_USAGE;
+}
+
+/* Where in the list @text the number or range begins that has @node. */
+static size_t
+find_node(const char *text, unsigned node)
+{
+	const char *s = strchr(text, '=') + 1, *next = s;
+	unsigned first, last;
+
+	while ((next = strchr(s, ',')) != NULL) {
+		last = first = (unsigned)strtoul(s, NULL, 10);
+		if (memchr(s, '-', (size_t)(next - s)) != NULL)
+			last = (unsigned)strtoul(strchr(s, '-') + 1, NULL, 10);
+		if (first <= node && node <= last)
+			break;
+		s = next + 1;
+	}
+	return (size_t)(s - text);
+}
+
+/* Fake nodes exist if there are so many; real ones if libnuma knows them. */
+static bool
+node_exists(unsigned node)
+{
+	const char *fake = getenv("NUMASLAB_FAKE_NODES");
+
+	if (fake != NULL && atoi(fake) > 0)
+		return node < (unsigned)atoi(fake);
+	if (numa_available() < 0)
+		return node == 0;
+	return node < (unsigned)numa_num_possible_nodes() &&
+	       numa_bitmask_isbitset(numa_nodes_ptr, node);
+}
+
+static bool
+node_allowed(unsigned node)
+{
+	const char *fake = getenv("NUMASLAB_FAKE_NODES");
+	struct bitmask *allowed;
+	bool yes;
+
+	if ((fake != NULL && atoi(fake) > 0) || numa_available() < 0)
+		return true;
+	allowed = numa_get_mems_allowed();
+	yes = numa_bitmask_isbitset(allowed, node);
+	numa_bitmask_free(allowed);
+	return yes;
+}
+
+static int
+check_policy(const char *text)
+{
+	struct ns_policy policy;
+	const char *why;
+	size_t pos;
+
+	if (ns_policy_parse(text, &policy, &pos, &why) != 0)
+		return show(text, pos, why);
+	if (strchr(text, '=') == NULL || strcmp(text, "bind=all") == 0)
+		return 0;
+	for (unsigned n = 0; n < NS_MAX_NODES; n++) {
+		if (!ns_mask_test(&policy.nodes, n))
+			continue;
+		if (!node_exists(n))
+			return show(text, find_node(text, n),
+				    "there is no such node");
+		if (!node_allowed(n))
+			return show(text, find_node(text, n),
+				    "this process may not use that node");
+	}
+	return 0;
+}
+
+/* --- the environment --- */
+
+static int
+set_preload(void)
+{
+	const char *old = getenv("LD_PRELOAD");
+	char library[PATH_MAX], *all;
+
+	if (ns_library_path(library, sizeof(library)) != 0)
+		return -1;
+	if (old == NULL || old[0] == '\0')
+		return setenv("LD_PRELOAD", library, 1);
+	if (asprintf(&all, "%s:%s", library, old) < 0 ||
+	    setenv("LD_PRELOAD", all, 1) != 0) {
+		ns_complain("%m");
+		return -1;
+	}
+	free(all);
+	return 0;
+}
+
+static int
+parse(int argc, char **argv, const char **policy, bool *stats)
+{
+	static const struct option options[] = {
+		{ "policy", required_argument, NULL, 'p' },
+		{ "stats", no_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'p':
+			*policy = optarg;
+			break;
+		case 's':
+			*stats = true;
+			break;
+		case 'h':
+			ns_help(help);
+		case ':':
+			return ns_usage_error("%s wants an argument",
+					      argv[optind - 1]);
+		default:
+			return ns_usage_error("unknown option %s",
+					      argv[optind - 1]);
+		}
+	}
+	if (optind == argc)
+		return ns_usage_error("a command is expected");
+	return 0;
+}
+
+int
+ns_run_main(int argc, char **argv)
+{
+	const char *policy = NULL;
+	bool stats = false;
+	int status = parse(argc, argv, &policy, &stats);
+
+	if (status == 0 && policy != NULL)
+		status = check_policy(policy);
+	if (status != 0)
+		return status;
+	if (set_preload() != 0 ||
+	    (policy != NULL && setenv("NUMASLAB_POLICY", policy, 1) != 0))
+		return 1;
+	argv += optind;
+	if (stats)
+		return ns_child_run(argv);
+	execvp(argv[0], argv);
+	status = errno == ENOENT ? 127 : 126;
+	ns_complain("%s: %m", argv[0]);
+	return status;
+}

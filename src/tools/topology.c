@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tools/topology.c - numaslab topology: the nodes, and which are near.
+ *
+ * hwloc describes the machine; what the library makes of it, slots and spill
+ * orders, comes from the library's own code.  HWLOC_SYNTHETIC, HWLOC_XMLFILE
+ * and HWLOC_FSROOT let hwloc describe another machine: then the library's
+ * code is given that one's nodes, so that the orders shown are those it
+ * would use there.
+ */
+#include "tools/tools.h"
+
+#include "base/options.h"
+#include "topo/internal.h"
+
+#include <hwloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: numaslab topology\n"
+    "\n"
+    "Prints the nodes, their CPUs and memory, whether this process may use\n"
+    "them, the distances, and the order in which a full node spills onto the\n"
+    "others.  HWLOC_XMLFILE and HWLOC_SYNTHETIC describe another machine:\n"
+    "see hwloc(7).\n";
+
+struct machine {
+	hwloc_topology_t topology;
+	bool here; /* it is this machine, not a description */
+	unsigned nodes;
+};
+
+static hwloc_obj_t
+node(const struct machine *m, unsigned i)
+{
+	return hwloc_get_obj_by_type(m->topology, HWLOC_OBJ_NUMANODE, i);
+}
+
+static int
+load(struct machine *m)
+{
+	unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED;
+
+	if (hwloc_topology_init(&m->topology) != 0)
+		return -1;
+	if (hwloc_topology_set_flags(m->topology, flags) != 0 ||
+	    hwloc_topology_load(m->topology) != 0)
+		return -1;
+	m->here = hwloc_topology_is_thissystem(m->topology);
+	m->nodes =
+	    (unsigned)hwloc_get_nbobjs_by_type(m->topology, HWLOC_OBJ_NUMANODE);
+	return 0;
+}
+
+/*
+ * What the library makes of the machine.  A description that leaves memory
+ * sizes out (an old XML) is taken to have memory everywhere.
+ */
+static void
+adopt(const struct machine *m)
+{
+	struct ns_nodemask memory = { { 0 } }, all = { { 0 } };
+	bool any = false;
+
+	for (unsigned i = 0; i < m->nodes; i++) {
+		hwloc_obj_t n = node(m, i);
+
+		if (n->os_index >= NS_MAX_NODES)
+			continue;
+		ns_mask_set(&all, n->os_index);
+		if (n->attr->numanode.local_memory == 0)
+			continue;
+		ns_mask_set(&memory, n->os_index);
+		any = true;
+	}
+	ns_topo_assume(any ? &memory : &all);
+	ns_hwloc_refine();
+}
+
+static const char *
+source(const struct machine *m)
+{
+	static char text[160];
+	unsigned v = hwloc_get_api_version();
+	const char *from = "the kernel";
+
+	if (ns_topo.fake)
+		return "NUMASLAB_FAKE_NODES: counted apart, bound to nothing";
+	if (!m->here && getenv("HWLOC_XMLFILE") != NULL)
+		from = "HWLOC_XMLFILE, not this machine";
+	else if (!m->here && getenv("HWLOC_SYNTHETIC") != NULL)
+		from = "HWLOC_SYNTHETIC, not this machine";
+	else if (!m->here)
+		from = "a description, not this machine";
+	snprintf(text, sizeof(text), "hwloc %u.%u.%u, from %s", v >> 16,
+		 v >> 8 & 0xff, v & 0xff, from);
+	return text;
+}
+
+static void
+print_node(hwloc_obj_t n)
+{
+	unsigned slot = NS_NO_SLOT;
+	const char *allowed = "no memory";
+	char *cpus = NULL, size[16];
+
+	if (n->os_index < NS_MAX_NODES)
+		slot = ns_topo.slot_of_node[n->os_index];
+	if (slot != NS_NO_SLOT)
+		allowed = ns_topo.allowed[slot] ? "yes" : "no";
+	else if (n->attr->numanode.local_memory > 0)
+		allowed = "no"; /* one node is allowed, and it is another */
+	if (hwloc_bitmap_list_asprintf(&cpus, n->cpuset) < 0)
+		cpus = NULL;
+	printf("%-5u %9s %-10s %s\n", n->os_index,
+	       ns_human(size, n->attr->numanode.local_memory), allowed,
+	       cpus == NULL || cpus[0] == '\0' ? "none" : cpus);
+	free(cpus);
+}
+
+static void
+print_fake_nodes(void)
+{
+	long ncpus = sysconf(_SC_NPROCESSORS_CONF);
+
+	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		printf("%-5u %9s %-10s", ns_topo.node_of_slot[s], "-", "yes");
+		for (unsigned c = s; c < (unsigned)ncpus; c += ns_topo.nslots)
+			printf("%c%u", c == s ? ' ' : ',', c);
+		puts(s < (unsigned)ncpus ? "" : " none");
+	}
+}
+
+static void
+print_distances(void)
+{
+	unsigned n = ns_topo.nslots, i, j;
+
+	printf("\ndistances\n%-5s", "node");
+	for (j = 0; j < n; j++)
+		printf(" %4u", ns_topo.node_of_slot[j]);
+	for (i = 0; i < n; i++) {
+		printf("\n%-5u", ns_topo.node_of_slot[i]);
+		for (j = 0; j < n; j++)
+			printf(" %4u", ns_topo_distance(i, j));
+	}
+	printf("\n\nspill order\n");
+	for (i = 0; i < n; i++) {
+		const uint8_t *order = ns_topo_order(i);
+
+		printf("%-5u", ns_topo.node_of_slot[i]);
+		for (j = 0; j < n; j++)
+			printf(" %4u", ns_topo.node_of_slot[order[j]]);
+		putchar('\n');
+	}
+}
+
+static void
+print_machine(const struct machine *m)
+{
+	printf("source: %s\n", source(m));
+	printf("policy: %s\n", ns_options.policy);
+	printf("\n%-5s %9s %-10s %s\n", "node", "memory", "allowed", "CPUs");
+	if (ns_topo.fake)
+		print_fake_nodes();
+	else
+		for (unsigned i = 0; i < m->nodes; i++)
+			print_node(node(m, i));
+	if (ns_topo.nslots > 1)
+		print_distances();
+	else if (m->nodes > 1)
+		printf("\nThis process may use one node: the others are not "
+		       "looked at.\n");
+}
+
+int
+ns_topology_main(int argc, char **argv)
+{
+	struct machine m = { 0 };
+
+	if (argc == 2 &&
+	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		ns_help(help);
+	if (argc > 1)
+		return ns_usage_error("unexpected argument '%s'", argv[1]);
+	if (load(&m) != 0) {
+		ns_complain("hwloc cannot load the topology: %m");
+		return 1;
+	}
+	ns_topo_init();
+	if (m.here || ns_topo.fake)
+		ns_topo_refine();
+	else
+		adopt(&m);
+	ns_policy_init();
+	print_machine(&m);
+	hwloc_topology_destroy(m.topology);
+	return 0;
+}
