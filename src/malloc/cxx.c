@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "slab/fast.h"
+#include "malloc/aligned.h"
 
 typedef void (*handler_fn)(void);
 typedef void *(*nothrow_fn)(size_t size, const void *tag);
@@ -85,17 +85,14 @@ pop(size_t size)
 			  0, NS_UNIT);
 }
 
-static void *
+ns_inline void *
 try(size_t size, size_t align)
 {
-	if (align <= 16)
-		return ns_malloc_fast(size);
-	if (!ns_is_pow2(align) || align > PTRDIFF_MAX ||
-	    size > PTRDIFF_MAX - align) {
+	if (ns_unlikely(!ns_is_pow2(align))) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return ns_alloc_aligned(align, ns_max(size, 1));
+	return ns_malloc_aligned(align, size);
 }
 
 static ns_noinline void *

@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "slab/fast.h"
+#include "malloc/aligned.h"
 
 void *mallocx(size_t size, int flags);
 void *rallocx(void *p, size_t size, int flags);
@@ -81,7 +81,7 @@ alloc_flags(size_t size, int flags)
 		return NULL;
 	}
 	if (slot == NS_NO_SLOT && gfp == 0)
-		return ns_alloc_aligned(align, ns_max(size, 1));
+		return ns_malloc_aligned(align, size);
 	return alloc_on(good, align, (unsigned)slot, gfp);
 }
 

@@ -23,8 +23,8 @@
 #include <string.h>
 
 #include "os/os.h"
-#include "slab/fast.h"
 #include "malloc/alias.h"
+#include "malloc/aligned.h"
 
 /* C23, and what glibc's headers no longer declare. */
 void free_sized(void *p, size_t size);
@@ -86,17 +86,6 @@ reallocarray(void *p, size_t n, size_t size)
 	return realloc(p, total);
 }
 
-/* @align is a power of two. */
-static void *
-aligned(size_t align, size_t size)
-{
-	if (align <= 16)
-		return ns_malloc_fast(size);
-	if (ns_unlikely(align > PTRDIFF_MAX || size > PTRDIFF_MAX - align))
-		return fail(ENOMEM);
-	return ns_alloc_aligned(align, ns_max(size, 1));
-}
-
 ns_export void *
 memalign(size_t align, size_t size)
 {
@@ -104,7 +93,7 @@ memalign(size_t align, size_t size)
 		return fail(EINVAL);
 	if (ns_unlikely(!ns_is_pow2(align)))
 		align = align == 0 ? 1 : 2ul << ns_log2_floor(align);
-	return aligned(align, size);
+	return ns_malloc_aligned(align, size);
 }
 
 ns_export void *
@@ -112,7 +101,7 @@ aligned_alloc(size_t align, size_t size)
 {
 	if (ns_unlikely(!ns_is_pow2(align)))
 		return fail(EINVAL);
-	return aligned(align, size);
+	return ns_malloc_aligned(align, size);
 }
 
 ns_export int
@@ -123,7 +112,7 @@ posix_memalign(void **result, size_t align, size_t size)
 
 	if (!ns_is_pow2(align) || align % sizeof(void *) != 0)
 		return EINVAL;
-	p = aligned(align, size);
+	p = ns_malloc_aligned(align, size);
 	errno = saved;
 	if (p == NULL)
 		return ENOMEM;
@@ -142,7 +131,7 @@ page_size(void)
 ns_export void *
 valloc(size_t size)
 {
-	return aligned(page_size(), size);
+	return ns_malloc_aligned(page_size(), size);
 }
 
 /* Rounded up to whole pages, at least one. */
@@ -153,7 +142,7 @@ pvalloc(size_t size)
 
 	if (ns_unlikely(size > PTRDIFF_MAX - page))
 		return fail(ENOMEM);
-	return aligned(page, ns_max(ns_round_up(size, page), page));
+	return ns_malloc_aligned(page, ns_max(ns_round_up(size, page), page));
 }
 
 ns_export size_t

@@ -6,7 +6,7 @@
 #include "tests/malloc/malloc_test.h"
 
 #define MAX_ALIGN (4ul << 20)
-#define KEEP	  64
+#define KEEP      64
 
 static struct {
 	unsigned char *p;
@@ -73,9 +73,9 @@ test_plain(void)
 static void
 test_aligned(size_t align)
 {
-	const size_t size[] = { 0,	   1,	      7,	 48,
-				align - 1, align,     align + 1, align / 2,
-				3 * align, 5 * 1024,  100000 };
+	const size_t size[] = { 0,         1,        7,         48,
+				align - 1, align,    align + 1, align / 2,
+				3 * align, 5 * 1024, 100000 };
 	size_t i;
 	void *p;
 

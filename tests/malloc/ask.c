@@ -7,8 +7,8 @@
 
 #include <pthread.h>
 
-#define ASKERS	 3
-#define WORKERS	 2
+#define ASKERS   3
+#define WORKERS  2
 #define CHILDREN 150
 
 static int (*mallctl)(const char *, void *, size_t *, void *, size_t);
@@ -32,9 +32,9 @@ ask(void)
 	CHECK_EQ(mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)), 0);
 	CHECK_EQ(mallctl("stats.allocated", &value, &len, NULL, 0), 0);
 	CHECK(value > 0);
-	CHECK_EQ(mallctl("stats.arenas.4096.bins.3.curregs", &value, &len,
-			 NULL, 0),
-		 0);
+	CHECK_EQ(
+	    mallctl("stats.arenas.4096.bins.3.curregs", &value, &len, NULL, 0),
+	    0);
 	m = mallinfo2();
 	CHECK_EQ(m.arena, m.uordblks + m.fordblks);
 	stats_print(nowhere, &printed, "J");

@@ -7,9 +7,12 @@
 
 #include <pthread.h>
 
-static const size_t absurd[] = { (size_t)PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1,
-				 SIZE_MAX - 4096,     SIZE_MAX - 15,
-				 SIZE_MAX,	      SIZE_MAX / 2 - 65536 };
+static const size_t absurd[] = { (size_t)PTRDIFF_MAX,
+				 (size_t)PTRDIFF_MAX + 1,
+				 SIZE_MAX - 4096,
+				 SIZE_MAX - 15,
+				 SIZE_MAX,
+				 SIZE_MAX / 2 - 65536 };
 
 #define NABSURD (sizeof(absurd) / sizeof(absurd[0]))
 
@@ -291,8 +294,8 @@ test_other_names(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++)
-		CHECK_MSG(need(same[i][0]) == need(same[i][1]),
-			  "%s is not %s", same[i][0], same[i][1]);
+		CHECK_MSG(need(same[i][0]) == need(same[i][1]), "%s is not %s",
+			  same[i][0], same[i][1]);
 	NEED(sized, "free_sized");
 	NEED(aligned_sized, "free_aligned_sized");
 	errno = 4711;

@@ -8,11 +8,11 @@
 
 #include <pthread.h>
 
-#define LG_ALIGN(la)   (la)
-#define ZERO	       0x40
-#define TCACHE_NONE    (1 << 8)
-#define ARENA(a)       (int)(((unsigned)(a) + 1) << 20)
-#define TOO_LARGE      ((size_t)PTRDIFF_MAX + 1)
+#define LG_ALIGN(la) (la)
+#define ZERO         0x40
+#define TCACHE_NONE  (1 << 8)
+#define ARENA(a)     (int)(((unsigned)(a) + 1) << 20)
+#define TOO_LARGE    ((size_t)PTRDIFF_MAX + 1)
 
 static void *(*mallocx)(size_t, int);
 static void *(*rallocx)(void *, size_t, int);
@@ -215,15 +215,15 @@ test_arenas(void)
 			p = mallocx(n, ARENA(a));
 			REQUIRE(p != NULL);
 			len = sizeof(found);
-			CHECK_EQ(ctl("arenas.lookup", &found, &len, &p,
-				     sizeof(p)),
-				 0);
+			CHECK_EQ(
+			    ctl("arenas.lookup", &found, &len, &p, sizeof(p)),
+			    0);
 			CHECK_EQ(found, a);
 			p = rallocx(p, 2 * n, ARENA((a + 1) % narenas) | ZERO);
 			REQUIRE(p != NULL);
-			CHECK_EQ(ctl("arenas.lookup", &found, &len, &p,
-				     sizeof(p)),
-				 0);
+			CHECK_EQ(
+			    ctl("arenas.lookup", &found, &len, &p, sizeof(p)),
+			    0);
 			CHECK_EQ(found, (a + 1) % narenas);
 			CHECK(node_of(p) >= 0);
 			dallocx(p, ARENA(a));

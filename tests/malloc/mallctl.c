@@ -15,11 +15,11 @@ static bool ours;
 
 enum right { R, RW, W, ACT };
 
-#define BOOL	 sizeof(bool)
+#define BOOL     sizeof(bool)
 #define UNSIGNED sizeof(unsigned)
-#define SIZE	 sizeof(size_t)
-#define U64	 sizeof(uint64_t)
-#define STRING	 sizeof(char *)
+#define SIZE     sizeof(size_t)
+#define U64      sizeof(uint64_t)
+#define STRING   sizeof(char *)
 
 static const struct {
 	const char *name;
@@ -125,11 +125,11 @@ static const struct {
 
 #define NNAMES (sizeof(names) / sizeof(names[0]))
 
-#define EXPECT(name, call, error)                                       \
-	do {                                                            \
-		int got_ = (call);                                      \
+#define EXPECT(name, call, error)                                        \
+	do {                                                             \
+		int got_ = (call);                                       \
 		CHECK_MSG(got_ == (error), "%s, %s: %s, not %s", (name), \
-			  #call, strerror(got_), strerror(error));      \
+			  #call, strerror(got_), strerror(error));       \
 	} while (0)
 
 static void
@@ -291,8 +291,7 @@ test_mib(void)
 		case EAGAIN:
 			break;
 		default:
-			test_fail(__FILE__, __LINE__, "MIB %zu: a surprise",
-				  i);
+			test_fail(__FILE__, __LINE__, "MIB %zu: a surprise", i);
 		}
 	}
 }
@@ -360,8 +359,7 @@ test_figures(void)
 	free(big);
 	for (i = 0; i < MANY; i++)
 		free(small[i]);
-	EXPECT("flush", mallctl("thread.tcache.flush", NULL, NULL, NULL, 0),
-	       0);
+	EXPECT("flush", mallctl("thread.tcache.flush", NULL, NULL, NULL, 0), 0);
 	EXPECT("purge", mallctl("arena.4096.purge", NULL, NULL, NULL, 0), 0);
 	refresh();
 	CHECK(get("stats.allocated") < allocated + BIG / 4);
@@ -378,8 +376,7 @@ bin_figure(unsigned bin, const char *what)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "stats.arenas.4096.bins.%u.%s", bin,
-		 what);
+	snprintf(name, sizeof(name), "stats.arenas.4096.bins.%u.%s", bin, what);
 	return get(name);
 }
 
@@ -398,8 +395,7 @@ test_bins(void)
 		refresh();
 		sum = 0;
 		for (bin = 0; bin < nbins; bin++) {
-			snprintf(name, sizeof(name), "arenas.bin.%u.size",
-				 bin);
+			snprintf(name, sizeof(name), "arenas.bin.%u.size", bin);
 			size = get(name);
 			snprintf(name, sizeof(name), "arenas.bin.%u.nregs",
 				 bin);
@@ -409,8 +405,8 @@ test_bins(void)
 			slabs = bin_figure(bin, "curslabs");
 			CHECK(live <= slabs * nregs);
 			CHECK(bin_figure(bin, "nonfull_slabs") <= slabs);
-			CHECK(bin_figure(bin, "nonfull_slabs") * nregs +
-				  live >= slabs * nregs);
+			CHECK(bin_figure(bin, "nonfull_slabs") * nregs + live >=
+			      slabs * nregs);
 			sum += live * size;
 			if (size != 1280)
 				continue;
@@ -454,22 +450,22 @@ test_switches(void)
 	CHECK_EQ(before, 1000);
 	CHECK_EQ(get("arena.0.dirty_decay_ms"), 250);
 	ms = -1;
-	EXPECT("decay", mallctl("arena.0.dirty_decay_ms", NULL, NULL, &ms,
-				sizeof(ms)),
+	EXPECT("decay",
+	       mallctl("arena.0.dirty_decay_ms", NULL, NULL, &ms, sizeof(ms)),
 	       0);
 	CHECK_EQ(get("opt.dirty_decay_ms"), -1);
 	ms = -2;
-	EXPECT("decay", mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms,
-				sizeof(ms)),
+	EXPECT("decay",
+	       mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms, sizeof(ms)),
 	       EFAULT);
-	EXPECT("decay", mallctl("arenas.dirty_decay_ms", NULL, NULL, &before,
-				sizeof(before)),
+	EXPECT("decay",
+	       mallctl("arenas.dirty_decay_ms", NULL, NULL, &before,
+		       sizeof(before)),
 	       0);
 	EXPECT("dss", mallctl("arena.0.dss", NULL, NULL, &disabled, 8), 0);
 	EXPECT("dss", mallctl("arena.0.dss", NULL, NULL, &primary, 8), EFAULT);
 	EXPECT("arena", mallctl("thread.arena", NULL, NULL, &arena, 4), EPERM);
-	EXPECT("arena", mallctl("thread.arena", NULL, NULL, &other, 4),
-	       EFAULT);
+	EXPECT("arena", mallctl("thread.arena", NULL, NULL, &other, 4), EFAULT);
 	EXPECT("reset", mallctl("arena.0.reset", NULL, NULL, NULL, 0), EFAULT);
 	EXPECT("destroy", mallctl("arena.0.destroy", NULL, NULL, NULL, 0),
 	       EFAULT);
@@ -485,8 +481,9 @@ test_switches(void)
 	snprintf(name, sizeof(name), "arena.%u.purge", arena + 1);
 	EXPECT(name, mallctl(name, NULL, NULL, NULL, 0), ENOENT);
 	/* Its answers would make Valkey move objects by jemalloc's slabs. */
-	EXPECT("hint", mallctl("experimental.utilization.batch_query", NULL,
-			       NULL, NULL, 0),
+	EXPECT("hint",
+	       mallctl("experimental.utilization.batch_query", NULL, NULL, NULL,
+		       0),
 	       ENOENT);
 	EXPECT("tcache", mallctl("tcache.create", &arena, &len, NULL, 0), 0);
 	EXPECT("tcache", mallctl("tcache.flush", NULL, NULL, &arena, 4), 0);
@@ -551,8 +548,9 @@ balanced(const char *s)
 static void
 test_print(void)
 {
-	static const char *const json[] = { "J", "Jg", "Jm", "Ja", "Jb",
-					    "Jgmab" };
+	static const char *const json[] = {
+		"J", "Jg", "Jm", "Ja", "Jb", "Jgmab"
+	};
 	size_t i;
 
 	print(NULL);

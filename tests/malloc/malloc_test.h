@@ -42,9 +42,9 @@ need(const char *name)
 }
 
 /* Assigns the function called @name to the pointer @fn. */
-#define NEED(fn, name)                                  \
-	do {                                            \
-		void *need_fn = need(name);             \
+#define NEED(fn, name)                                    \
+	do {                                              \
+		void *need_fn = need(name);               \
 		memcpy(&(fn), &need_fn, sizeof(need_fn)); \
 	} while (0)
 

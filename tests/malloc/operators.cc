@@ -62,7 +62,7 @@ test_plain(std::size_t n)
 static void
 test_aligned(std::size_t n, std::size_t align)
 {
-	std::align_val_t a{align};
+	std::align_val_t a{ align };
 	void *p = hide(::operator new(n, a));
 
 	check_block(p, n, align, "new aligned");
@@ -99,8 +99,8 @@ throws(F f)
 static void
 test_bad_alloc()
 {
-	const std::align_val_t a{hide_size(256)};
-	const std::align_val_t big{hide_size(std::size_t(1) << 62)};
+	const std::align_val_t a{ hide_size(256) };
+	const std::align_val_t big{ hide_size(std::size_t(1) << 62) };
 
 	for (std::size_t i : absurd) {
 		std::size_t n = hide_size(i);
@@ -127,8 +127,13 @@ test_bad_alloc()
 // Destructors between throw and catch run: the frames are unwound.
 struct Counted {
 	int *n;
-	explicit Counted(int *to) : n(to) {}
-	~Counted() { ++*n; }
+	explicit Counted(int *to) : n(to)
+	{
+	}
+	~Counted()
+	{
+		++*n;
+	}
 };
 
 static __attribute__((noinline)) void *
@@ -179,7 +184,7 @@ static void
 test_handlers()
 {
 	const std::size_t n = hide_size(SIZE_MAX - 64);
-	const std::align_val_t a{hide_size(64)};
+	const std::align_val_t a{ hide_size(64) };
 
 	calls = 0;
 	std::set_new_handler(give_up_after_three);
@@ -250,9 +255,9 @@ use_library(unsigned seed)
 		strings.emplace_back(test_random(&state) % 500,
 				     char('a' + i % 26));
 		if (i % 7 == 0)
-			strings.erase(strings.begin() +
-				      long(test_random(&state) %
-					   strings.size()));
+			strings.erase(
+			    strings.begin() +
+			    long(test_random(&state) % strings.size()));
 		lines.emplace_back();
 		CHECK_EQ(uintptr_t(&lines.back()) % 128, 0);
 	}

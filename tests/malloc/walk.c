@@ -9,8 +9,8 @@
 #include <pthread.h>
 
 #define THREADS 4
-#define SLOTS	257
-#define STEPS	20000
+#define SLOTS   257
+#define STEPS   20000
 
 struct slot {
 	pthread_mutex_t lock;
@@ -138,8 +138,7 @@ main(void)
 	for (i = 0; i < SLOTS; i++)
 		pthread_mutex_init(&slots[i].lock, NULL);
 	for (i = 0; i < THREADS; i++)
-		REQUIRE(pthread_create(&thread[i], NULL, walk, (void *)i) ==
-			0);
+		REQUIRE(pthread_create(&thread[i], NULL, walk, (void *)i) == 0);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	for (i = 0; i < SLOTS; i++) {
