@@ -6,6 +6,7 @@
 #include "tests/malloc/malloc_test.h"
 
 #include <limits.h>
+#include <pthread.h>
 
 #define BIG (32ul << 20)
 
@@ -75,6 +76,59 @@ test_trim(void)
 	CHECK_EQ(mallinfo2().keepcost, 0);
 	CHECK_EQ(malloc_trim(0), 0);
 	CHECK_EQ(errno, 4711);
+}
+
+#define SMALL 200000
+
+static void *small[SMALL];
+
+static void *
+free_small(void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < SMALL; i++)
+		free(small[i]);
+	return arg;
+}
+
+/* Small blocks too, whoever frees them and in whatever order. */
+static void
+test_trim_small(void)
+{
+	size_t before, full, after, i, j;
+	uint64_t state = 99;
+	pthread_t thread;
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		malloc_trim(0);
+		before = resident_kib();
+		for (i = 0; i < SMALL; i++) {
+			small[i] = malloc(100 + i % 1000);
+			REQUIRE(small[i] != NULL);
+			memset(small[i], 1, 100);
+		}
+		full = resident_kib();
+		for (i = SMALL - 1; round == 1 && i > 0; i--) {
+			void *p = small[i];
+
+			j = test_random(&state) % i;
+			small[i] = small[j];
+			small[j] = p;
+		}
+		if (round == 2)
+			REQUIRE(pthread_create(&thread, NULL, free_small,
+					       NULL) == 0 &&
+				pthread_join(thread, NULL) == 0);
+		else
+			free_small(NULL);
+		malloc_trim(0);
+		after = resident_kib();
+		CHECK_MSG(after < before + (full - before) / 20,
+			  "round %d: %zu KiB before, %zu full, %zu trimmed",
+			  round, before, full, after);
+	}
 }
 
 static void
@@ -156,6 +210,7 @@ main(void)
 	free(hide(malloc(1)));
 	test_mallinfo();
 	test_trim();
+	test_trim_small();
 	test_mallopt();
 	test_info();
 	test_stats();
