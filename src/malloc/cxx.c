@@ -82,7 +82,7 @@ pop(size_t size)
 	if (ns_unlikely(i >= NS_DIRECT_MAX / 16 || !ns_at_home(h)))
 		return NULL;
 	return ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]),
-			  0, NS_UNIT);
+			  0);
 }
 
 ns_inline void *

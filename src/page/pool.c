@@ -52,10 +52,13 @@ extent_units(const struct ns_extent *e)
 	return ns_units + (size_t)(e - ns_extents) * NS_EXTENT_UNITS;
 }
 
+/* Bits set.  Without -mpopcnt the builtin is a call. */
 static unsigned
-count(uint32_t bits)
+count(uint32_t x)
 {
-	return (unsigned)__builtin_popcount(bits);
+	x -= (x >> 1) & 0x55555555u;
+	x = (x & 0x33333333u) + ((x >> 2) & 0x33333333u);
+	return (((x + (x >> 4)) & 0x0f0f0f0fu) * 0x01010101u) >> 24;
 }
 
 /* @n bits from bit @at on; n is 1 to 32. */

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Above what the class map covers: the class by arithmetic, then a pop. */
+/* Above what the map of bins covers: the class by arithmetic, then a pop. */
 void *
 ns_alloc_mid(size_t size)
 {
@@ -19,7 +19,7 @@ ns_alloc_mid(size_t size)
 	if (ns_unlikely(size - 1 >= NS_SLAB_MAX || !ns_at_home(h)))
 		return ns_alloc_slow(size);
 	c = ns_class_of(size);
-	p = ns_bin_pop(&h->bin[c], 0, NS_SLAB_UNITS << NS_UNIT_SHIFT);
+	p = ns_bin_pop(&h->bin[c], 0);
 	if (ns_unlikely(p == NULL))
 		return ns_alloc_slow(size);
 	return p;

@@ -258,8 +258,7 @@ pop_from(struct ns_heap *h, const struct kmem_cache *c)
 {
 	if (ns_unlikely(c->id >= h->nbins))
 		return NULL;
-	return ns_bin_pop(&h->bin[c->id], c->link_off,
-			  (uint64_t)c->units << NS_UNIT_SHIFT);
+	return ns_bin_pop(&h->bin[c->id], c->link_off);
 }
 
 ns_inline void *

@@ -74,11 +74,17 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	return 0;
 }
 
+uint16_t ns_bin_map[NS_DIRECT_MAX / 16];
+
 void
 ns_classes_init(struct ns_depot *depots, unsigned nslots)
 {
-	unsigned c, s;
+	unsigned c, i, s;
 
+	for (i = 0; i < NS_DIRECT_MAX / 16; i++)
+		ns_bin_map[i] = (uint16_t)(NS_HEAP_HEADER +
+					   ns_class_of(16 * i + 16) *
+					       sizeof(struct ns_bin));
 	for (c = 1; c < NS_NCLASS; c++) {
 		struct kmem_cache *cache = &ns_caches[c];
 		unsigned size = class_size(c);

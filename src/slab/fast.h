@@ -28,16 +28,16 @@ ns_at_home(const struct ns_heap *h)
 	return ns_load_relaxed(h->cpu_word) == h->cpu;
 }
 
-/* Pops @bin if it has at least two objects within @span of each other. */
+/* Pops @bin if it has at least two objects. */
 ns_inline void *
-ns_bin_pop(struct ns_bin *bin, uint32_t link_off, uint64_t span)
+ns_bin_pop(struct ns_bin *bin, uint32_t link_off)
 {
 	struct ns_slab *s = bin->current;
 	char *obj = s->free;
 	struct ns_free *f = (struct ns_free *)(void *)(obj + link_off);
 	uint64_t distance = f->link ^ ns_key;
 
-	if (ns_unlikely(distance >= span))
+	if (ns_unlikely(distance >= NS_SLAB_SPAN))
 		return NULL;
 	s->free = (void *)((uintptr_t)obj ^ distance);
 	s->used++;
@@ -56,8 +56,8 @@ ns_malloc_fast(size_t size)
 		return ns_alloc_mid(size);
 	if (ns_unlikely(!ns_at_home(h)))
 		return ns_alloc_slow(size);
-	p = ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]), 0,
-		       NS_UNIT);
+	p = ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]),
+		       0);
 	if (ns_unlikely(p == NULL))
 		return ns_alloc_slow(size);
 	return p;

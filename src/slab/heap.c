@@ -28,6 +28,7 @@
 #define CARVE_BYTES 4096u
 #define CARVE_MIN   2u
 #define CARVE_DIRTY 32u
+#define KEEP_UNITS  4u /* an empty slab up to this long may stay in a bin */
 
 const struct ns_free ns_none = { ~0ul, ~0ul };
 struct ns_slab ns_slab_none = { .free = (void *)&ns_none };
@@ -68,10 +69,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
 	h->frees = 0;
-	for (i = 0; i < NS_ARRAY_LEN(h->bin_of); i++)
-		h->bin_of[i] = (uint16_t)(NS_HEAP_HEADER +
-					  ns_class_of(16 * i + 16) *
-					      sizeof(struct ns_bin));
+	memcpy(h->bin_of, ns_bin_map, sizeof(h->bin_of));
 	for (i = 0; i < ns_max(h->nbins, NS_NCLASS); i++)
 		bin_reset(&h->bin[i], (unsigned)i);
 	h->nbins = (uint32_t)ns_max(h->nbins, NS_NCLASS);
@@ -265,14 +263,19 @@ ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 
 /* Frees. */
 
-/* The owner's free made used 0: nothing of the slab is in use. */
+/*
+ * The owner's free made used 0: nothing of the slab is in use.  The current
+ * slab stays, and one short slab behind it, so that a program that goes back
+ * and forth over a slab's edge makes none.
+ */
 void
 ns_slab_emptied(struct ns_slab *s)
 {
 	struct ns_heap *h = (struct ns_heap *)(s->owner - s->cache->owner_tag);
 
-	if (h->bin[s->cache->id].current == s)
-		return; /* it serves the next allocations */
+	if (h->bin[s->cache->id].current == s ||
+	    (s->link.next == s->link.prev && s->nunits <= KEEP_UNITS))
+		return;
 	ns_lock(&h->lock);
 	ns_list_remove(&s->link);
 	ns_slab_delete(s);

@@ -34,7 +34,8 @@
 
 #define NS_SLAB_MAX   65536u /* above: a run of its own (large.c) */
 #define NS_SLAB_UNITS 8u     /* the longest slab */
-#define NS_DIRECT_MAX	1024u /* sizes up to this use the class map */
+#define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
+#define NS_DIRECT_MAX 8192u  /* sizes up to this find their bin in a map */
 
 /*
  * malloc's size classes: 0 is none; 16 to 128 by 16, then eight a doubling,
@@ -43,7 +44,7 @@
 #define NS_NCLASS (1 + 8 + 9 * 8)
 
 /* A heap is one unit: header, then bins to its end. */
-#define NS_HEAP_HEADER 1024u
+#define NS_HEAP_HEADER 2048u
 #define NS_MAX_CACHES  ((NS_UNIT - NS_HEAP_HEADER) / sizeof(struct ns_bin))
 
 struct ns_heap;
@@ -201,6 +202,7 @@ ns_class_of(size_t size)
 }
 
 /* class.c: size classes and the geometry of slabs. */
+extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
