@@ -114,6 +114,7 @@ no_pages(void)
 	m = s.page[2048];
 	set_free(&s);
 	CHECK_ABORTS(do_free, m, "is not ");
+	free(s.page);
 }
 
 int
