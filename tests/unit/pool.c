@@ -119,7 +119,7 @@ add_run(unsigned slot, size_t n, size_t align, unsigned flags)
 	CHECK_EQ(r->u->kind, NS_KIND_FREE);
 	for (size_t i = 0; i < NS_UNIT_BODY; i++)
 		CHECK_EQ(r->u->body[i], 0);
-	CHECK_EQ((size_t)(r->u - ns_units) % align, 0);
+	CHECK_EQ((uintptr_t)ns_unit_addr(r->u) % (align * NS_UNIT), 0);
 	if (n > NS_EXTENT_UNITS)
 		CHECK_EQ((size_t)(r->u - ns_units) % NS_EXTENT_UNITS, 0);
 	ns_run_publish(r->u, NS_KIND_LARGE);
