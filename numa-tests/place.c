@@ -250,11 +250,17 @@ judge(const char *what, void *obj, struct tally *t)
 	uintptr_t page = (uintptr_t)obj & ~(PAGE - 1), from, to;
 	size_t n = 0, i;
 	bool local = true;
+	int tries;
 
 	for (; page < end; page += PAGE)
 		pages[n++] = (void *)page;
 	where(pages, n, status);
 	for (i = 0; i < n; i++) {
+		/* A page that the kernel is just moving is nowhere. */
+		for (tries = 0; status[i] == -ENOENT && tries < 100; tries++) {
+			usleep(10000);
+			where(pages + i, 1, status + i);
+		}
 		from = (uintptr_t)pages[i];
 		from = from < (uintptr_t)obj ? (uintptr_t)obj : from;
 		to = (uintptr_t)pages[i] + PAGE;
