@@ -168,7 +168,8 @@ static bool
 is_needed(const struct ns_vm_node *n, const struct ns_unit *u)
 {
 	return ns_vm_held(n) <
-	       (uint64_t)n->low + n->keep + u->nunits * (NS_UNIT / ns_page_size);
+	       (uint64_t)n->low + n->keep +
+		   u->nunits * (NS_UNIT / ns_page_size);
 }
 
 /*

@@ -70,8 +70,8 @@ _Static_assert(sizeof(struct ns_vm_chunk) <= NS_UNIT_BODY, "fits");
 
 /*
  * In the first unit's descriptor of a run of page structs.  A block is what
- * one unit of 4 KiB pages needs; a map of 64 bits says which are in use.  Chunks
- * have a power of two of units and take as many blocks, aligned so.
+ * one unit of 4 KiB pages needs; a map of 64 bits says which are in use.
+ * Chunks have a power of two of units and take as many blocks, aligned so.
  */
 #define NS_VM_BLOCK	  (sizeof(struct vm_page) * (NS_UNIT >> 12))
 #define NS_VM_META_BLOCKS 64u

@@ -66,7 +66,8 @@ wrong_states(int node)
 	REQUIRE(m != NULL);
 	CHECK_ABORTS(do_free_twice, m,
 		     line("vm_page_free", m, "it is free already"));
-	CHECK_ABORTS(do_unwire, m, line("vm_page_unwire", m, "it is not wired"));
+	CHECK_ABORTS(do_unwire, m,
+		     line("vm_page_unwire", m, "it is not wired"));
 	CHECK_ABORTS(do_wire_free, m, line("vm_page_wire", m, "it is free"));
 	CHECK_ABORTS(do_unwire_to_queue, m,
 		     line("vm_page_unwire", m,
