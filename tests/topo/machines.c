@@ -37,10 +37,11 @@ make_parents(char *path)
 static FILE *
 create(const char *name)
 {
-	char path[512];
+	char path[sizeof(root) + 4096];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", root, name);
+	REQUIRE(snprintf(path, sizeof(path), "%s/%s", root, name) <
+		(int)sizeof(path));
 	make_parents(path);
 	f = fopen(path, "w");
 	REQUIRE(f != NULL);
