@@ -10,7 +10,7 @@ status=0
 
 [ -f "$lib" ] || { echo "there is no $lib"; exit 1; }
 for test in family align zero walk badfree operators noruntime jemalloc \
-	    mallctl control ask; do
+	    mallctl control ask stack; do
 	code=0
 	LD_PRELOAD=$lib "$here/tests/malloc/p-$test" || code=$?
 	echo "$test preloaded: status $code"
