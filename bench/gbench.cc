@@ -115,6 +115,8 @@ add_case(const struct gbench_case *c, size_t n)
 		bm->Teardown(hook_of(false, n));
 	if (c->iterations)
 		bm->Iterations(c->iterations);
+	if (c->process_time)
+		bm->MeasureProcessCPUTime();
 	if (c->manual_time)
 		bm->UseManualTime();
 	else if (c->real_time)

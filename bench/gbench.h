@@ -103,8 +103,9 @@ struct gbench_case {
 	int threads[GBENCH_MAX_THREADS]; /* up to the first 0; none: one */
 	int64_t iterations; /* exactly so many; 0: as many as take min_time */
 	enum gbench_unit unit;
-	int real_time;   /* rates and run length by the wall clock */
-	int manual_time; /* by gbench_set_time() */
+	int real_time;    /* rates and run length by the wall clock */
+	int manual_time;  /* by gbench_set_time() */
+	int process_time; /* CPU time of all threads, those it starts too */
 };
 
 /* Runs the cases up to the one without a name.  Returns main's status. */

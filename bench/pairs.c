@@ -9,7 +9,8 @@
  *		  out, or in random order; time is for one malloc and free
  *	churn	  free a random one of 4096 blocks and allocate another, of a
  *		  size as servers ask for: mostly small, now and then big
- *	calloc	  the same as pair, zeroed
+ *	calloc	  the same as pair, zeroed; each page is written to, so that
+ *		  fresh zero pages from the kernel are no free lunch
  *	grow	  realloc from 16 bytes to 4 KiB by steps, or by doubling to
  *		  the size given
  *	large	  malloc, touch each page, free
@@ -123,7 +124,8 @@ zeroed(struct gbench *b)
 		char *p = calloc(1, size);
 
 		gbench_use(p);
-		*p = 1;
+		for (size_t i = 0; i < size; i += 4096)
+			p[i] = 1;
 		gbench_use(p);
 		free(p);
 	}

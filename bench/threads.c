@@ -5,7 +5,7 @@
  * Uses libc's names only, so that any allocator can be preloaded under it.
  *
  *	churn	create a thread that allocates n blocks of mixed sizes and
- *		frees them, and join it
+ *		frees them, and join it; CPU time of both
  *	idle	n threads that each did some allocations and now wait:
  *		rss_each is the resident memory of one, stack included;
  *		"blocks" is how many they allocated and freed, 0 being the
@@ -165,12 +165,12 @@ static const struct gbench_case cases[] = {
 	{ .name = "churn",
 	  .run = churn,
 	  .unit = GBENCH_US,
-	  .real_time = 1,
+	  .process_time = 1,
 	  .args = { GBENCH_LIST("blocks", 0, 8, 1000) } },
 	{ .name = "churn_2t",
 	  .run = churn,
 	  .unit = GBENCH_US,
-	  .real_time = 1,
+	  .process_time = 1,
 	  .threads = { 2 },
 	  .args = { GBENCH_LIST("blocks", 8) } },
 	{ 0 }
