@@ -30,21 +30,21 @@ typedef struct vm_object *vm_object_t;
 typedef uint64_t vm_pindex_t;
 
 /* Exactly one class.  One bit each, so that two can be told from one. */
-#define VM_ALLOC_NORMAL	    0x0001 /* stops at the low watermark */
-#define VM_ALLOC_SYSTEM	    0x0002 /* stops at the interrupt watermark */
+#define VM_ALLOC_NORMAL     0x0001 /* stops at the low watermark */
+#define VM_ALLOC_SYSTEM     0x0002 /* stops at the interrupt watermark */
 #define VM_ALLOC_INTERRUPT  0x0004 /* fails only when nothing is left */
 #define VM_ALLOC_CLASS_MASK 0x0007
 
 /* Any of these. */
-#define VM_ALLOC_ZERO	     0x0010 /* prefer a zeroed page; see PG_ZERO */
-#define VM_ALLOC_NOOBJ	     0x0020 /* no object; required for now */
-#define VM_ALLOC_WIRED	     0x0040 /* the page is returned wired */
-#define VM_ALLOC_NOBUSY	     0x0080 /* pages without object never are */
+#define VM_ALLOC_ZERO        0x0010 /* prefer a zeroed page; see PG_ZERO */
+#define VM_ALLOC_NOOBJ       0x0020 /* no object; required for now */
+#define VM_ALLOC_WIRED       0x0040 /* the page is returned wired */
+#define VM_ALLOC_NOBUSY      0x0080 /* pages without object never are */
 #define VM_ALLOC_IFCACHED    0x0100 /* only if cached: never without object */
 #define VM_ALLOC_IFNOTCACHED 0x0200 /* only if not cached: always, then */
 
 /* vm_page_flags() */
-#define PG_ZERO	   0x0001 /* the page was all zero when it was allocated */
+#define PG_ZERO    0x0001 /* the page was all zero when it was allocated */
 #define PG_MLOCKED 0x0002 /* wired, and the kernel granted mlock(2) */
 
 /* For vm_page_unwire(): the page goes on no queue. */

@@ -42,7 +42,8 @@ check_chunk(struct ns_vm_node *n, struct ns_vm_chunk *c, struct sums *sum)
 
 	must(c->role == NS_VM_CHUNK && u->slot == n->slot, "chunk", n->slot);
 	must(c->npages == u->nunits * (NS_UNIT / ns_page_size) &&
-	     c->carved <= c->npages, "size of a chunk", n->slot);
+		 c->carved <= c->npages,
+	     "size of a chunk", n->slot);
 	for (m = c->dirty; m != NULL; m = m->next, dirty++) {
 		must(m >= c->pages && m < c->pages + c->carved,
 		     "free list leaves its chunk", n->slot);
@@ -52,8 +53,8 @@ check_chunk(struct ns_vm_node *n, struct ns_vm_chunk *c, struct sums *sum)
 	}
 	must(c->nfree == dirty + uncarved, "free pages of a chunk", n->slot);
 	must(ns_list_empty(&c->free_link) ==
-	     (dirty == 0 && (u->zero || uncarved == 0)), "dirty list",
-	     n->slot);
+		 (dirty == 0 && (u->zero || uncarved == 0)),
+	     "dirty list", n->slot);
 	must(ns_list_empty(&c->fresh_link) == (!u->zero || uncarved == 0),
 	     "fresh list", n->slot);
 	for (i = 0; i < c->carved; i++)
@@ -80,7 +81,7 @@ ns_vm_check(unsigned slot)
 	struct ns_list *l;
 
 	ns_lock(&n->lock);
-	ns_list_for_each(l, &n->chunks)
+	ns_list_for_each (l, &n->chunks)
 		check_chunk(n, ns_container_of(l, struct ns_vm_chunk, link),
 			    &sum);
 	must(sum.free == n->nfree, "free pages", slot);

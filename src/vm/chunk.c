@@ -58,7 +58,7 @@ meta_take(struct ns_vm_node *n, unsigned blocks)
 	struct ns_list *l;
 	unsigned at;
 
-	ns_list_for_each(l, &n->metas) {
+	ns_list_for_each (l, &n->metas) {
 		struct ns_vm_meta *mt =
 		    ns_container_of(l, struct ns_vm_meta, link);
 
@@ -135,8 +135,8 @@ next_units(const struct ns_vm_node *n)
 
 	if (room == 0)
 		return 0;
-	units = ns_max(ns_load_relaxed(&n->npages), 2 * n->low) *
-		ns_page_size / NS_UNIT;
+	units = ns_max(ns_load_relaxed(&n->npages), 2 * n->low) * ns_page_size /
+		NS_UNIT;
 	units = ns_min(units, n->max_units);
 	return pow2_floor(ns_max(ns_min(units, room), 1));
 }
@@ -167,9 +167,8 @@ chunk_add(struct ns_vm_node *n, struct ns_unit *u, struct vm_page *pages)
 static bool
 is_needed(const struct ns_vm_node *n, const struct ns_unit *u)
 {
-	return ns_vm_held(n) <
-	       (uint64_t)n->low + n->keep +
-		   u->nunits * (NS_UNIT / ns_page_size);
+	return ns_vm_held(n) < (uint64_t)n->low + n->keep +
+				   u->nunits * (NS_UNIT / ns_page_size);
 }
 
 /*
@@ -259,8 +258,7 @@ take_dirty(struct ns_vm_node *n)
 		c->dirty = m->next;
 	else
 		m = carve(c);
-	if (c->dirty == NULL &&
-	    (chunk_unit(c)->zero || c->carved == c->npages))
+	if (c->dirty == NULL && (chunk_unit(c)->zero || c->carved == c->npages))
 		ns_list_remove(&c->free_link);
 	c->nfree--;
 	return m;

@@ -38,8 +38,8 @@
 struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
 
 static struct ns_lock init_lock = NS_LOCK_INIT(NS_RANK_VM);
-static uint32_t ready;	/* [a] ns_vm_init is done */
-static bool forking;	/* written with init_lock and all node locks held */
+static uint32_t ready; /* [a] ns_vm_init is done */
+static bool forking;   /* written with init_lock and all node locks held */
 
 static void
 node_init(struct ns_vm_node *n, unsigned slot)
@@ -56,8 +56,8 @@ node_init(struct ns_vm_node *n, unsigned slot)
 	n->intr = (uint32_t)cluster;
 	n->low = 3 * n->intr;
 	n->keep = 2 * n->intr;
-	n->max_units = (uint32_t)ns_max(
-	    ns_min(NS_EXTENT_UNITS, limit / NS_UNIT / 16), 1);
+	n->max_units =
+	    (uint32_t)ns_max(ns_min(NS_EXTENT_UNITS, limit / NS_UNIT / 16), 1);
 	ns_list_init(&n->dirty);
 	ns_list_init(&n->fresh);
 	ns_list_init(&n->chunks);

@@ -11,9 +11,9 @@
 
 #include <errno.h>
 
-#define KNOWN_FLAGS                                                      \
-	(VM_ALLOC_CLASS_MASK | VM_ALLOC_ZERO | VM_ALLOC_NOOBJ |          \
-	 VM_ALLOC_WIRED | VM_ALLOC_NOBUSY | VM_ALLOC_IFCACHED |          \
+#define KNOWN_FLAGS                                             \
+	(VM_ALLOC_CLASS_MASK | VM_ALLOC_ZERO | VM_ALLOC_NOOBJ | \
+	 VM_ALLOC_WIRED | VM_ALLOC_NOBUSY | VM_ALLOC_IFCACHED | \
 	 VM_ALLOC_IFNOTCACHED)
 
 static __thread ns_tls_model uint32_t turn; /* interleave: last slot, or 0 */

@@ -35,19 +35,19 @@
  */
 
 enum ns_vm_state {
-	NS_VM_FREE,	 /* in its chunk, for anyone */
-	NS_VM_RESERVE,	 /* in the node's reserve, or on its way there */
+	NS_VM_FREE,      /* in its chunk, for anyone */
+	NS_VM_RESERVE,   /* in the node's reserve, or on its way there */
 	NS_VM_ALLOCATED, /* somebody's */
 };
 
 /* One for each page, out of band.  A line, so that neighbours do not share. */
 struct vm_page {
 	struct vm_page *next; /* [v] the chunk's list of dirty pages */
-	char *addr;	      /* [I] */
+	char *addr;           /* [I] */
 	uint32_t wire_count;  /* [w] */
 	uint16_t lock_epoch;  /* [w] the epoch in which mlock was granted */
-	uint8_t state;	      /* [a] enum ns_vm_state; written [v] or [O] */
-	uint8_t zero;	      /* [O] was zero when it was taken */
+	uint8_t state;        /* [a] enum ns_vm_state; written [v] or [O] */
+	uint8_t zero;         /* [O] was zero when it was taken */
 	char pad[40];
 };
 _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
@@ -56,13 +56,13 @@ enum ns_vm_role { NS_VM_CHUNK = 1, NS_VM_META };
 
 /* In the first unit's descriptor of a run that pages are cut from. */
 struct ns_vm_chunk {
-	uint32_t role;		/* [I] NS_VM_CHUNK */
-	uint32_t npages;	/* [I] */
-	uint32_t carved;	/* [a] pages that were ever handed out; [v] */
-	uint32_t nfree;		/* [v] */
-	struct vm_page *pages;	/* [I] */
-	struct vm_page *dirty;	/* [v] freed pages, the last one first */
-	struct ns_list link;	/* [v] node->chunks: all of them */
+	uint32_t role;            /* [I] NS_VM_CHUNK */
+	uint32_t npages;          /* [I] */
+	uint32_t carved;          /* [a] pages that were ever handed out; [v] */
+	uint32_t nfree;           /* [v] */
+	struct vm_page *pages;    /* [I] */
+	struct vm_page *dirty;    /* [v] freed pages, the last one first */
+	struct ns_list link;      /* [v] node->chunks: all of them */
 	struct ns_list free_link; /* [v] node->dirty, or self: not in it */
 	struct ns_list fresh_link; /* [v] node->fresh, or self: not in it */
 };
@@ -73,13 +73,13 @@ _Static_assert(sizeof(struct ns_vm_chunk) <= NS_UNIT_BODY, "fits");
  * one unit of 4 KiB pages needs; a map of 64 bits says which are in use.
  * Chunks have a power of two of units and take as many blocks, aligned so.
  */
-#define NS_VM_BLOCK	  (sizeof(struct vm_page) * (NS_UNIT >> 12))
+#define NS_VM_BLOCK       (sizeof(struct vm_page) * (NS_UNIT >> 12))
 #define NS_VM_META_BLOCKS 64u
 #define NS_VM_META_UNITS  (NS_VM_META_BLOCKS * NS_VM_BLOCK / NS_UNIT)
 
 struct ns_vm_meta {
-	uint32_t role;	     /* [I] NS_VM_META */
-	uint64_t used;	     /* [v] a bit a block */
+	uint32_t role;       /* [I] NS_VM_META */
+	uint64_t used;       /* [v] a bit a block */
 	struct ns_list link; /* [v] node->metas */
 };
 _Static_assert(sizeof(struct ns_vm_meta) <= NS_UNIT_BODY, "fits");
@@ -91,30 +91,30 @@ _Static_assert(sizeof(struct ns_vm_meta) <= NS_UNIT_BODY, "fits");
  * limit a cluster is at most 1/64 of it, so that the reserves of a small one
  * stay under a twentieth.
  */
-#define NS_VM_CLUSTER	    (128ul << 10)
+#define NS_VM_CLUSTER       (128ul << 10)
 #define NS_VM_CLUSTER_SHARE 64u
 #define NS_VM_RESERVE_MAX   (NS_VM_CLUSTER >> 12) /* pages of 4 KiB */
 
 struct ns_vm_node {
-	struct ns_lock lock;	/* NS_RANK_VM: [v] */
-	uint32_t slot;		/* [I] */
-	uint32_t intr;		/* [I] interrupt watermark, in pages */
-	uint32_t low;		/* [I] low watermark */
-	uint32_t keep;		/* [I] above low: see chunk.c */
-	uint32_t max_units;	/* [I] of a chunk: an extent, or 1/16 node */
-	uint32_t used;		/* [a] set by the first request */
-	uint64_t nfree;		/* [v] free pages in chunks */
-	uint64_t npages;	/* [v] pages in chunks, all states */
-	struct ns_list dirty;	/* [v] chunks with free pages to use first */
-	struct ns_list fresh;	/* [v] chunks with pages known to be zero */
-	struct ns_list chunks;	/* [v] */
-	struct ns_list metas;	/* [v] */
-	uint64_t zero_asked;	/* [a] written under [v], as the next */
-	uint64_t zero_given;	/* [a] */
-	uint64_t spilled;	/* [a] pages from here asked of another node */
-	uint64_t denied;	/* [a] requests that found nothing here */
-	uint64_t from_reserve;	/* [a] */
-	uint32_t nreserve; /* [a] reserve's pages, and tickets for more */
+	struct ns_lock lock;   /* NS_RANK_VM: [v] */
+	uint32_t slot;         /* [I] */
+	uint32_t intr;         /* [I] interrupt watermark, in pages */
+	uint32_t low;          /* [I] low watermark */
+	uint32_t keep;         /* [I] above low: see chunk.c */
+	uint32_t max_units;    /* [I] of a chunk: an extent, or 1/16 node */
+	uint32_t used;         /* [a] set by the first request */
+	uint64_t nfree;        /* [v] free pages in chunks */
+	uint64_t npages;       /* [v] pages in chunks, all states */
+	struct ns_list dirty;  /* [v] chunks with free pages to use first */
+	struct ns_list fresh;  /* [v] chunks with pages known to be zero */
+	struct ns_list chunks; /* [v] */
+	struct ns_list metas;  /* [v] */
+	uint64_t zero_asked;   /* [a] written under [v], as the next */
+	uint64_t zero_given;   /* [a] */
+	uint64_t spilled;      /* [a] pages from here asked of another node */
+	uint64_t denied;       /* [a] requests that found nothing here */
+	uint64_t from_reserve; /* [a] */
+	uint32_t nreserve;     /* [a] reserve's pages, and tickets for more */
 	/* [a] a page or NULL; the first intr are in use */
 	struct vm_page *reserve[NS_VM_RESERVE_MAX];
 } __attribute__((aligned(NS_CACHELINE)));

@@ -21,7 +21,7 @@ test_requests(void)
 		NORMAL | VM_ALLOC_IFNOTCACHED,
 		NORMAL | VM_ALLOC_WIRED,
 		NORMAL | VM_ALLOC_ZERO | VM_ALLOC_NOBUSY | VM_ALLOC_WIRED |
-			VM_ALLOC_IFNOTCACHED,
+		    VM_ALLOC_IFNOTCACHED,
 	};
 	vm_page_t m;
 
@@ -66,9 +66,9 @@ test_bad_requests(void)
 	/* A page without object is never in a cache. */
 	CHECK_ERRNO(vm_page_alloc(NULL, 0, NORMAL | VM_ALLOC_IFCACHED), NULL,
 		    ENOENT);
-	CHECK_ERRNO(vm_page_alloc_domain(NULL, 0, 0,
-					 NORMAL | VM_ALLOC_IFCACHED),
-		    NULL, ENOENT);
+	CHECK_ERRNO(
+	    vm_page_alloc_domain(NULL, 0, 0, NORMAL | VM_ALLOC_IFCACHED), NULL,
+	    ENOENT);
 }
 
 static void

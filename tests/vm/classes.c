@@ -28,9 +28,9 @@ check_after_free(struct set *s, uint64_t nfree, const struct ns_vm_stat *st)
 	CHECK_EQ(held(0), nfree);
 	if (nfree > 0) {
 		m = vm_page_alloc(NULL, 0,
-				  nfree > st->low	 ? NORMAL
+				  nfree > st->low         ? NORMAL
 				  : nfree > st->interrupt ? SYSTEM
-							 : INTERRUPT);
+							  : INTERRUPT);
 		REQUIRE(m != NULL);
 		set_add(s, m);
 	}
@@ -154,8 +154,8 @@ lock_is_held(void *arg)
 	ns_vm_check(0);
 }
 
-#define DENY(nr)                                              \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1),      \
+#define DENY(nr)                                         \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), \
 	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 
 static void
@@ -164,10 +164,17 @@ deny_memory_calls(void)
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 			 offsetof(struct seccomp_data, nr)),
-		DENY(SYS_mmap), DENY(SYS_munmap), DENY(SYS_mremap),
-		DENY(SYS_mprotect), DENY(SYS_madvise), DENY(SYS_brk),
-		DENY(SYS_mbind), DENY(SYS_mlock), DENY(SYS_futex),
-		DENY(SYS_sched_yield), DENY(SYS_nanosleep),
+		DENY(SYS_mmap),
+		DENY(SYS_munmap),
+		DENY(SYS_mremap),
+		DENY(SYS_mprotect),
+		DENY(SYS_madvise),
+		DENY(SYS_brk),
+		DENY(SYS_mbind),
+		DENY(SYS_mlock),
+		DENY(SYS_futex),
+		DENY(SYS_sched_yield),
+		DENY(SYS_nanosleep),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog prog = { NS_ARRAY_LEN(code), code };

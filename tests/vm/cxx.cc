@@ -7,8 +7,7 @@
 #include <memory>
 
 struct page_free {
-	void
-	operator()(vm_page_t m) const
+	void operator()(vm_page_t m) const
 	{
 		vm_page_free(m);
 	}
@@ -19,8 +18,8 @@ main()
 {
 	using page = std::unique_ptr<vm_page, page_free>;
 	page m(vm_page_alloc(nullptr, 0,
-			     VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ |
-				 VM_ALLOC_ZERO | VM_ALLOC_WIRED));
+			     VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ | VM_ALLOC_ZERO |
+				 VM_ALLOC_WIRED));
 
 	REQUIRE(m != nullptr);
 	CHECK_EQ(vm_page_flags(m.get()) & PG_ZERO, PG_ZERO);

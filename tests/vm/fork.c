@@ -9,7 +9,7 @@
 #include "slab/slab.h"
 
 #define THREADS 3
-#define FORKS	150
+#define FORKS   150
 
 static uint32_t stop; /* [a] */
 
@@ -22,10 +22,9 @@ busy(void *arg)
 
 	while (ns_load_relaxed(&stop) == 0) {
 		if (n < NS_ARRAY_LEN(own) && test_random(&rnd) % 2 == 0) {
-			own[n] = vm_page_alloc(NULL, 0,
-					       test_random(&rnd) % 4 == 0 ?
-						   INTERRUPT :
-						   NORMAL);
+			own[n] = vm_page_alloc(
+			    NULL, 0,
+			    test_random(&rnd) % 4 == 0 ? INTERRUPT : NORMAL);
 			n += own[n] != NULL;
 		} else if (n > 0) {
 			if (test_random(&rnd) % 64 == 0) {
@@ -58,8 +57,8 @@ use_all(vm_page_t wired)
 	vm_page_unwire(wired, PQ_NONE);
 	for (unsigned node = 0; node < ns_topo.nslots; node++)
 		for (size_t i = 0; i < NS_ARRAY_LEN(reqs); i++) {
-			vm_page_t m = vm_page_alloc_domain(NULL, 0, (int)node,
-							   reqs[i]);
+			vm_page_t m =
+			    vm_page_alloc_domain(NULL, 0, (int)node, reqs[i]);
 
 			REQUIRE(m != NULL);
 			stpcpy(vm_page_addr(m), "the child's");

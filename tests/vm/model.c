@@ -66,7 +66,7 @@ mark_of(unsigned slot, int req)
 	struct ns_vm_stat st;
 
 	ns_vm_stat(slot, &st);
-	return (req & VM_ALLOC_NORMAL) != 0 ? st.low
+	return (req & VM_ALLOC_NORMAL) != 0   ? st.low
 	       : (req & VM_ALLOC_SYSTEM) != 0 ? st.interrupt
 					      : 0;
 }
@@ -116,8 +116,8 @@ op_alloc_domain(void)
 {
 	unsigned slot = (unsigned)(test_random(&rnd) % ns_topo.nslots);
 	int req = random_request();
-	vm_page_t m = vm_page_alloc_domain(NULL, 0,
-					   ns_topo.node_of_slot[slot], req);
+	vm_page_t m =
+	    vm_page_alloc_domain(NULL, 0, ns_topo.node_of_slot[slot], req);
 
 	if (m == NULL) {
 		CHECK(held(slot) <= mark_of(slot, req));

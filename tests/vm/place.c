@@ -191,18 +191,18 @@ int
 main(void)
 {
 	static struct machine four = { .limit = 3 << 20, .nodes = 4 };
-	static struct machine four64 = {
-		.limit = 9 << 20, .nodes = 4, .page_size = 65536
-	};
-	static struct machine bind = {
-		.limit = 2 << 20, .nodes = 4, .policy = "bind=1,3"
-	};
-	static struct machine inter = {
-		.limit = 2 << 20, .nodes = 4, .policy = "interleave"
-	};
-	static struct machine pref = {
-		.limit = 2 << 20, .nodes = 4, .policy = "preferred=2"
-	};
+	static struct machine four64 = { .limit = 9 << 20,
+					 .nodes = 4,
+					 .page_size = 65536 };
+	static struct machine bind = { .limit = 2 << 20,
+				       .nodes = 4,
+				       .policy = "bind=1,3" };
+	static struct machine inter = { .limit = 2 << 20,
+					.nodes = 4,
+					.policy = "interleave" };
+	static struct machine pref = { .limit = 2 << 20,
+				       .nodes = 4,
+				       .policy = "preferred=2" };
 	static struct machine one = { .limit = 0 };
 	static struct machine one64 = { .page_size = 65536 };
 

@@ -7,7 +7,7 @@
 #include "tests/vm/vm_test.h"
 
 #define THREADS 4
-#define ROUNDS	200000
+#define ROUNDS  200000
 
 static struct ns_vm_node node;
 static uint32_t owned[NS_VM_RESERVE_MAX]; /* [a] by somebody */

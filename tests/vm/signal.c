@@ -81,8 +81,10 @@ in_handler(void *arg)
 	REQUIRE(pthread_create(&sender, NULL, send_signals, &self) == 0);
 	while (ns_load_acquire(&done) == 0) {
 		if (test_random(&rnd) % 2 == 0) {
-			m = vm_page_alloc(NULL, 0, test_random(&rnd) % 2 ?
-					  NORMAL : NORMAL | VM_ALLOC_ZERO);
+			m = vm_page_alloc(NULL, 0,
+					  test_random(&rnd) % 2
+					      ? NORMAL
+					      : NORMAL | VM_ALLOC_ZERO);
 			if (m != NULL)
 				set_add(&s, m);
 		} else if (s.n > 0) {

@@ -7,12 +7,12 @@
 #include "tests/vm/vm_test.h"
 
 #define THREADS 8
-#define NODES	4
-#define OWN	600
-#define POST	64
+#define NODES   4
+#define OWN     600
+#define POST    64
 
 static vm_page_t post[POST]; /* [a] on their way from thread to thread */
-static uint64_t given;	     /* [a] */
+static uint64_t given;       /* [a] */
 
 struct thread {
 	pthread_t id;

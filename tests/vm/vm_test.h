@@ -17,16 +17,16 @@
 #include <sched.h>
 #include <sys/auxv.h>
 
-#define NORMAL	  (VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ)
-#define SYSTEM	  (VM_ALLOC_SYSTEM | VM_ALLOC_NOOBJ)
+#define NORMAL    (VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ)
+#define SYSTEM    (VM_ALLOC_SYSTEM | VM_ALLOC_NOOBJ)
 #define INTERRUPT (VM_ALLOC_INTERRUPT | VM_ALLOC_NOOBJ)
 
 struct machine {
-	size_t limit;	    /* of a node, or 0 */
-	unsigned nodes;	    /* that are made believe, or 0 */
+	size_t limit;       /* of a node, or 0 */
+	unsigned nodes;     /* that are made believe, or 0 */
 	const char *policy; /* or NULL: local */
 	size_t page_size;   /* 0: the system's; else a larger one */
-	bool purge_now;	    /* what is free goes back to the kernel at once */
+	bool purge_now;     /* what is free goes back to the kernel at once */
 };
 
 /* In front of libc's: machines of a larger page size than this one's. */
@@ -135,8 +135,8 @@ drain(struct set *s, unsigned slot, int req)
 	vm_page_t m;
 
 	errno = 0;
-	while ((m = vm_page_alloc_domain(NULL, 0,
-					 ns_topo.node_of_slot[slot], req))) {
+	while ((m = vm_page_alloc_domain(NULL, 0, ns_topo.node_of_slot[slot],
+					 req))) {
 		CHECK_EQ(errno, 0);
 		CHECK_EQ(ns_slot_of(vm_page_addr(m)), slot);
 		*(vm_page_t *)vm_page_addr(m) = m;

@@ -32,9 +32,9 @@ alloc_checked(int req)
 static void
 random_use(void *arg)
 {
-	static const int reqs[] = { NORMAL, NORMAL | VM_ALLOC_ZERO, SYSTEM,
-				    SYSTEM | VM_ALLOC_ZERO, INTERRUPT,
-				    INTERRUPT | VM_ALLOC_ZERO };
+	static const int reqs[] = { NORMAL,    NORMAL | VM_ALLOC_ZERO,
+				    SYSTEM,    SYSTEM | VM_ALLOC_ZERO,
+				    INTERRUPT, INTERRUPT | VM_ALLOC_ZERO };
 	struct set s = { NULL, 0, 0 };
 	uint64_t rnd = 0x5eed;
 	size_t i, round, goal;
@@ -149,8 +149,8 @@ recycled_runs(void *arg)
 	boot(arg);
 	for (round = 0; round < 4; round++) {
 		for (i = 0; i < 4000; i++) {
-			m = alloc_checked(i % 2 ? NORMAL :
-						  NORMAL | VM_ALLOC_ZERO);
+			m = alloc_checked(i % 2 ? NORMAL
+						: NORMAL | VM_ALLOC_ZERO);
 			REQUIRE(m != NULL);
 			memset(vm_page_addr(m), 0x77, ns_page_size);
 			set_add(&s, m);
