@@ -13,8 +13,8 @@
  *	swap	 all threads exchange blocks at random places of one table:
  *		 nearly every free is of another thread's block
  *
- * Only ring has threads that wait, by sched_yield: its time is wall time,
- * that of the others CPU time.
+ * One thread alone is the floor of larson and swap.  Only ring has threads
+ * that wait, by sched_yield: its time is wall time, the others' CPU time.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -184,12 +184,12 @@ static const struct gbench_case cases[] = {
 	  .run = larson,
 	  .setup = larson_setup,
 	  .teardown = larson_teardown,
-	  .threads = { 2, 4, 8 },
+	  .threads = { 1, 2, 4, 8 },
 	  .args = { GBENCH_LIST("size", 64, 1024) } },
 	{ .name = "swap",
 	  .run = swap,
 	  .teardown = swap_teardown,
-	  .threads = { 2, 4, 8 },
+	  .threads = { 1, 2, 4, 8 },
 	  .args = { GBENCH_LIST("size", 64, 1024) } },
 	{ 0 }
 };
