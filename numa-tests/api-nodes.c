@@ -20,10 +20,10 @@
 #define PAGE  4096ul
 
 static const unsigned object_sizes[] = { 24, 192, 1000, 3000, 20000 };
-static const size_t block_sizes[] = { 16,    100,	700,	 4096,
+static const size_t block_sizes[] = { 16,    100,   700,    4096,
 				      10000, 65536, 200000, 3ul << 20 };
 #define NOBJECT (sizeof(object_sizes) / sizeof(object_sizes[0]))
-#define NBLOCK	(sizeof(block_sizes) / sizeof(block_sizes[0]))
+#define NBLOCK  (sizeof(block_sizes) / sizeof(block_sizes[0]))
 
 static struct kmem_cache *caches[NOBJECT];
 static int from; /* the node that the worker in turn runs on */
@@ -38,8 +38,9 @@ check_lies(const char *what, char *p, size_t size, int node)
 	memset(p, 0x5a, size);
 	for (off = 0; off < size; off += PAGE) {
 		at = where_is(p + off);
-		check(at == node, "%s: %zu bytes for node %d from node %d: on %d",
-		      what, size, node, from, at);
+		check(at == node,
+		      "%s: %zu bytes for node %d from node %d: on %d", what,
+		      size, node, from, at);
 	}
 	at = where_is(p + size - 1);
 	check(at == node, "%s: end of %zu bytes for node %d is on %d", what,
@@ -84,9 +85,9 @@ ask_blocks(int node)
 	for (i = 0; i < NBLOCK; i++) {
 		n = block_sizes[i] > 1ul << 20 ? 2 : 8;
 		for (j = 0; j < n; j++) {
-			p[j] = kmalloc_node(block_sizes[i],
-					    j % 2 ? __GFP_ZERO : GFP_KERNEL,
-					    node);
+			p[j] =
+			    kmalloc_node(block_sizes[i],
+					 j % 2 ? __GFP_ZERO : GFP_KERNEL, node);
 			if (p[j] == NULL)
 				die("no block of %zu on node %d: %s",
 				    block_sizes[i], node, strerror(errno));
@@ -206,8 +207,8 @@ forbidden(int node)
 	p = kmalloc_node(100000, GFP_KERNEL, node);
 	if (p == NULL)
 		return;
-	check(usable(numaslab_node_of(p)), "a block of node %d, %s on %d",
-	      node, "outside the cpuset,", numaslab_node_of(p));
+	check(usable(numaslab_node_of(p)), "a block of node %d, %s on %d", node,
+	      "outside the cpuset,", numaslab_node_of(p));
 	check_lies("outside the cpuset", p, 100000, numaslab_node_of(p));
 	kfree(p);
 }
@@ -265,8 +266,8 @@ main(void)
 	machine_read();
 	for (i = 0; i < NOBJECT; i++) {
 		snprintf(name, sizeof(name), "test-%u", object_sizes[i]);
-		caches[i] = kmem_cache_create(name, object_sizes[i], 0, 0,
-					      NULL);
+		caches[i] =
+		    kmem_cache_create(name, object_sizes[i], 0, 0, NULL);
 		if (caches[i] == NULL)
 			die("kmem_cache_create: %s", strerror(errno));
 	}

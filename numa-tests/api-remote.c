@@ -174,8 +174,7 @@ main(void)
 		die("kmem_cache_create: %s", strerror(errno));
 	for (i = 0; i < n; i++)
 		for (j = 1; j < n && j <= 2; j++)
-			pair(machine.cpu_node[i],
-			     machine.cpu_node[(i + j) % n],
+			pair(machine.cpu_node[i], machine.cpu_node[(i + j) % n],
 			     j == 1 ? empty : empty_bulk);
 	kmem_cache_shrink(cache);
 	kmem_cache_destroy(cache);

@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK	 (256ul << 10)
-#define MAX	 100000
+#define BLOCK     (256ul << 10)
+#define MAX       100000
 #define VM_STRICT (VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ)
 
 static char **block;
@@ -154,9 +154,9 @@ fill_and_free(void *arg)
 		check(bytes[node] <= limit && bytes[node] >= limit / 2,
 		      "node %d took %lu bytes, its limit is %zu", node,
 		      (unsigned long)bytes[node], limit);
-		check(node == home ? spilled_on(node) == before[node] :
-				     spilled_on(node) - before[node] >=
-					 bytes[node],
+		check(node == home
+			  ? spilled_on(node) == before[node]
+			  : spilled_on(node) - before[node] >= bytes[node],
 		      "node %d: %lu bytes of node %d, %lu counted as spilled",
 		      node, (unsigned long)bytes[node], from,
 		      (unsigned long)(spilled_on(node) - before[node]));
@@ -170,12 +170,32 @@ fill_and_free(void *arg)
 	kfree(p);
 }
 
+/* Not a byte is left in any class; what this takes it keeps. */
 static void
-strict(void *arg)
+use_up(void *arg)
 {
-	check_strict(nearest_memory(*(int *)arg));
-	while (nblocks > 0)
-		kfree(block[--nblocks]);
+	int node = nearest_memory(*(int *)arg);
+	size_t size;
+
+	check_strict(node);
+	for (size = 1024; size > 0; size -= 16)
+		while (kmalloc_node(size, __GFP_THISNODE, node) != NULL)
+			;
+	check(errno == ENOMEM, "strict kmalloc_node: errno %d", errno);
+}
+
+/* A thread that is born on a full node. */
+static void
+newcomer(void *arg)
+{
+	int node = nearest_memory(*(int *)arg);
+	char *p;
+
+	errno = 0;
+	p = kmalloc(100, GFP_KERNEL);
+	check(p != NULL && numaslab_node_of(p) != node,
+	      "a new thread's block with node %d full: %p, errno %d, node %d",
+	      node, p, errno, numaslab_node_of(p));
 }
 
 static size_t
@@ -196,8 +216,8 @@ limit_from_environment(void)
 int
 main(void)
 {
-	struct worker *w;
-	int i;
+	struct worker *w, *late;
+	int i, last;
 
 	limit = limit_from_environment();
 	machine_read();
@@ -211,8 +231,12 @@ main(void)
 		worker_stop(w);
 	}
 	/* Last: what this leaves allocated stays so. */
-	w = worker_start(machine.cpu_node[machine.ncpu_nodes - 1]);
-	worker_do(w, strict, &machine.cpu_node[machine.ncpu_nodes - 1]);
+	last = machine.cpu_node[machine.ncpu_nodes - 1];
+	w = worker_start(last);
+	worker_do(w, use_up, &last);
+	late = worker_start(last);
+	worker_do(late, newcomer, &last);
+	worker_stop(late);
 	worker_stop(w);
 	return done("api-spill");
 }

@@ -74,10 +74,9 @@ look(void)
 	}
 	there = on[order[0]] + on[order[1]];
 	printf("blocks: %zu on node %d, %zu on node %d, %zu elsewhere\n",
-	       on[order[0]], order[0], on[order[1]], order[1],
-	       nblocks - there);
-	check(on[order[0]] >= room * 8 / 10, "%zu blocks on node %d, room for %zu",
-	      on[order[0]], node, room);
+	       on[order[0]], order[0], on[order[1]], order[1], nblocks - there);
+	check(on[order[0]] >= room * 8 / 10,
+	      "%zu blocks on node %d, room for %zu", on[order[0]], node, room);
 	check(there == nblocks, "%zu blocks are neither here nor near",
 	      nblocks - there);
 }

@@ -50,8 +50,8 @@ check_at(const char *file, int line, const char *what, bool ok, const char *fmt,
 	__atomic_add_fetch(&checks, 1, __ATOMIC_RELAXED);
 	if (ok || __atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) > 10)
 		return ok;
-	printf("not ok: %s:%d: %s: ", strrchr(file, '/') ?
-	       strrchr(file, '/') + 1 : file, line, what);
+	printf("not ok: %s:%d: %s: ",
+	       strrchr(file, '/') ? strrchr(file, '/') + 1 : file, line, what);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);

@@ -20,7 +20,8 @@
  * A check: a line on failure, counted.  done() ends main: 0 if all held and
  * there were any, else 1.
  */
-#define check(cond, ...) check_at(__FILE__, __LINE__, #cond, (cond), __VA_ARGS__)
+#define check(cond, ...) \
+	check_at(__FILE__, __LINE__, #cond, (cond), __VA_ARGS__)
 bool check_at(const char *file, int line, const char *what, bool ok,
 	      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 int done(const char *name);
@@ -28,8 +29,8 @@ int done(const char *name);
 _Noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 struct machine {
-	int nnodes;		/* entries in node[] */
-	int node[MAX_NODES];	/* online nodes, ascending */
+	int nnodes;          /* entries in node[] */
+	int node[MAX_NODES]; /* online nodes, ascending */
 	int ncpu_nodes;
 	int cpu_node[MAX_NODES]; /* those with CPUs */
 	int nmem_nodes;

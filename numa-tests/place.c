@@ -33,11 +33,11 @@
 #include <sys/rseq.h>
 #include <unistd.h>
 
-#define PAGE	   4096ul
-#define MAGIC	   0x6e75u
-#define SET_MAX	   40000
+#define PAGE       4096ul
+#define MAGIC      0x6e75u
+#define SET_MAX    40000
 #define SET_BYTES  (384ul << 10) /* of each size in a set */
-#define SET_COUNT  1200		 /* of a size, at most */
+#define SET_COUNT  1200          /* of a size, at most */
 #define TABLE_SIZE 4096
 #define PAGES_MAX  65536
 
@@ -63,8 +63,8 @@ struct tally {
 extern int numaslab_node_of(const void *p) __attribute__((weak));
 
 static const size_t sizes[] = {
-	16,   24,   32,	  48,	64,   80,    112,   128,   192,
-	256,  384,  512,  768,	1024, 1536,  2048,  3072,  4096,
+	16,   24,   32,   48,    64,    80,    112,    128,    192,
+	256,  384,  512,  768,   1024,  1536,  2048,   3072,   4096,
 	6144, 8192, 9000, 16384, 32768, 65536, 100000, 262144, 1048576,
 };
 #define NSIZES (sizeof(sizes) / sizeof(sizes[0]))
@@ -273,8 +273,8 @@ judge(const char *what, void *obj, struct tally *t)
 			t->local_bytes += to - from;
 		else
 			local = false;
-		t->distance += (double)(to - from) *
-			       machine.distance[h.asked][status[i]];
+		t->distance +=
+		    (double)(to - from) * machine.distance[h.asked][status[i]];
 	}
 	t->objects++;
 	t->local_objects += local;
@@ -613,7 +613,8 @@ main(int argc, char **argv)
 			operations = strtol(optarg, NULL, 10);
 			break;
 		default:
-			die("usage: place [-x] [-m PERCENT] [-s] [-o N] CASE...");
+			die("usage: place [-x] [-m PERCENT] [-s] [-o N] "
+			    "CASE...");
 		}
 	}
 	if (exact && numaslab_node_of == NULL)

@@ -2,4 +2,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # table.sh - the cases under numaslab and its peers.
 NUMASLAB_BUILDDIR=${top_builddir:-.} \
-	exec "$(dirname "$0")/boot" -t 400 four guest-table
+	exec "$(dirname "$0")/boot" -t 600 four guest-table

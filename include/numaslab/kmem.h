@@ -28,16 +28,16 @@ typedef unsigned int slab_flags_t;
 struct kmem_cache;
 
 /* gfp flags.  User space can always sleep, so most kernel flags are one. */
-#define __GFP_ZERO	((gfp_t)0x0100u) /* zeroed object */
-#define __GFP_THISNODE	((gfp_t)0x0200u) /* this node or fail: no spill */
-#define GFP_KERNEL	((gfp_t)0x0001u)
-#define GFP_ATOMIC	((gfp_t)0x0002u)
-#define GFP_NOWAIT	((gfp_t)0x0004u)
+#define __GFP_ZERO     ((gfp_t)0x0100u) /* zeroed object */
+#define __GFP_THISNODE ((gfp_t)0x0200u) /* this node or fail: no spill */
+#define GFP_KERNEL     ((gfp_t)0x0001u)
+#define GFP_ATOMIC     ((gfp_t)0x0002u)
+#define GFP_NOWAIT     ((gfp_t)0x0004u)
 
 /* cache flags */
 #define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x0001u) /* align to cache lines */
-#define SLAB_PANIC	   ((slab_flags_t)0x0002u) /* abort if create fails */
-#define SLAB_NO_COLOR	   ((slab_flags_t)0x0004u) /* no color offsets */
+#define SLAB_PANIC         ((slab_flags_t)0x0002u) /* abort if create fails */
+#define SLAB_NO_COLOR      ((slab_flags_t)0x0004u) /* no color offsets */
 
 /*
  * kmem_cache_create - create a cache of objects.
@@ -88,7 +88,8 @@ void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags)
 
 /*
  * kmem_cache_alloc_node - allocate an object on a named node.
- * @node: the operating system's number, or NUMA_NO_NODE (-1, numaslab.h) for the home node.
+ * @node: the operating system's number, or NUMA_NO_NODE (-1, numaslab.h) for
+ *        the home node.
  * When the node is full the object comes from the nearest with room and is
  * counted as spilled, or NULL is returned under __GFP_THISNODE.
  * EINVAL: no such node, it has no memory, or the process may not use it.
@@ -118,7 +119,7 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t n,
 void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **objs);
 
 /* What kmalloc(0) returns: may be freed, must not be dereferenced. */
-#define ZERO_SIZE_PTR	       ((void *)16)
+#define ZERO_SIZE_PTR          ((void *)16)
 #define ZERO_OR_NULL_PTR(p)    ((unsigned long)(p) <= 16ul)
 #define KMALLOC_MAX_CACHE_SIZE 65536u /* above this, whole pages */
 

@@ -61,9 +61,9 @@ int numaslab_distance(int from, int to);
 
 /* Per-node figures, in bytes and events since the process started. */
 struct numaslab_node_stat {
-	int node;	       /* operating system's number */
-	uint64_t live;	       /* bytes in objects now allocated */
-	uint64_t used;	       /* bytes in page runs that hold objects */
+	int node;              /* operating system's number */
+	uint64_t live;         /* bytes in objects now allocated */
+	uint64_t used;         /* bytes in page runs that hold objects */
 	uint64_t resident;     /* used plus retained: bytes kept from the OS */
 	uint64_t retained;     /* bytes free but not yet given back */
 	uint64_t committed;    /* bytes of address space made accessible */

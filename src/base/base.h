@@ -9,19 +9,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ns_likely(x)   __builtin_expect(!!(x), 1)
-#define ns_unlikely(x) __builtin_expect(!!(x), 0)
-#define ns_noinline    __attribute__((noinline))
-#define ns_cold	       __attribute__((noinline, cold))
-#define ns_inline      static inline __attribute__((always_inline))
-#define ns_export      __attribute__((visibility("default")))
+#define ns_likely(x)    __builtin_expect(!!(x), 1)
+#define ns_unlikely(x)  __builtin_expect(!!(x), 0)
+#define ns_noinline     __attribute__((noinline))
+#define ns_cold         __attribute__((noinline, cold))
+#define ns_inline       static inline __attribute__((always_inline))
+#define ns_export       __attribute__((visibility("default")))
 #define ns_printf(a, b) __attribute__((format(printf, a, b)))
-#define ns_tls_model   __attribute__((tls_model("initial-exec")))
+#define ns_tls_model    __attribute__((tls_model("initial-exec")))
 
 #define NS_CACHELINE 64
 
+/* clang-format off */
 #define ns_container_of(p, type, member) \
 	((type *)((char *)(p) - offsetof(type, member)))
+/* clang-format on */
 #define NS_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 ns_inline size_t
@@ -81,11 +83,11 @@ size_t ns_format(char *buf, size_t size, const char *fmt, ...) ns_printf(3, 4);
 
 /* Checked in --enable-debug builds only. */
 #ifdef NS_DEBUG
-#define ns_assert(cond)                                                    \
-	do {                                                               \
-		if (ns_unlikely(!(cond)))                                  \
-			ns_fatal("%s:%d: assertion failed: %s", __FILE__,  \
-				 __LINE__, #cond);                         \
+#define ns_assert(cond)                                                   \
+	do {                                                              \
+		if (ns_unlikely(!(cond)))                                 \
+			ns_fatal("%s:%d: assertion failed: %s", __FILE__, \
+				 __LINE__, #cond);                        \
 	} while (0)
 #else
 #define ns_assert(cond) ((void)sizeof(!(cond)))

@@ -20,14 +20,14 @@
 enum ns_rank {
 	NS_RANK_CACHES = 1, /* slab/cache.c: the list of all caches */
 	NS_RANK_REGISTRY,   /* slab/thread.c: the list of all threads */
-	NS_RANK_HEAP,	    /* slab/heap.c: a thread's slow paths; fork takes
+	NS_RANK_HEAP,       /* slab/heap.c: a thread's slow paths; fork takes
 			       all of them, in registry order */
-	NS_RANK_DEPOT,	    /* slab/depot.c: one cache's slabs on one node */
-	NS_RANK_VM,	    /* vm/: one node's page queues */
-	NS_RANK_PURGE,	    /* page/pool.c: who purges a node; fork too */
-	NS_RANK_POOL,	    /* page/pool.c: one node's extents; fork takes
+	NS_RANK_DEPOT,      /* slab/depot.c: one cache's slabs on one node */
+	NS_RANK_VM,         /* vm/: one node's page queues */
+	NS_RANK_PURGE,      /* page/pool.c: who purges a node; fork too */
+	NS_RANK_POOL,       /* page/pool.c: one node's extents; fork takes
 			       all of them, in slot order */
-	NS_RANK_LEAF,	    /* holds nothing and calls nothing */
+	NS_RANK_LEAF,       /* holds nothing and calls nothing */
 	NS_RANK_MAX
 };
 
@@ -38,11 +38,13 @@ struct ns_lock {
 #endif
 };
 
+/* clang-format off */
 #ifdef NS_DEBUG
 #define NS_LOCK_INIT(r) { 0, (r) }
 #else
 #define NS_LOCK_INIT(r) { 0 }
 #endif
+/* clang-format on */
 
 void ns_lock_init(struct ns_lock *l, enum ns_rank rank);
 void ns_lock_wait(struct ns_lock *l); /* the slow path of ns_lock */
@@ -54,9 +56,9 @@ void ns_rank_note(const struct ns_lock *l); /* the same, unchecked */
 void ns_rank_pop(const struct ns_lock *l);
 void ns_rank_fork_child(void);
 #else
-#define ns_rank_push(l)	     ((void)0)
-#define ns_rank_note(l)	     ((void)0)
-#define ns_rank_pop(l)	     ((void)0)
+#define ns_rank_push(l)      ((void)0)
+#define ns_rank_note(l)      ((void)0)
+#define ns_rank_pop(l)       ((void)0)
 #define ns_rank_fork_child() ((void)0)
 #endif
 

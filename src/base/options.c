@@ -46,8 +46,9 @@ ns_parse_size(const char *s, uint64_t *value, size_t *pos)
 static int
 parse_bool(const char *s, uint64_t *value, size_t *pos)
 {
-	static const char *const words[] = { "0",   "1",   "no",
-					     "yes", "off", "on" };
+	static const char *const words[] = {
+		"0", "1", "no", "yes", "off", "on"
+	};
 
 	*pos = 0;
 	for (size_t i = 0; i < NS_ARRAY_LEN(words); i++) {
@@ -66,7 +67,8 @@ complain(const char *name, const char *s, int error, size_t pos)
 		ns_warn("%s=%s: out of range; the default holds", name, s);
 	else
 		ns_warn("%s=%s: unexpected '%s' at position %zu; the default "
-			"holds", name, s, s + pos, pos + 1);
+			"holds",
+			name, s, s + pos, pos + 1);
 }
 
 /* The readers that the option table names, one a type. */
@@ -98,9 +100,9 @@ parse_uint(const char *s, uint64_t *value, size_t *pos)
 	return ns_parse_size(s, value, pos);
 }
 
-#define READ_BOOL(n, s, f, lo, hi) read_number(n, s, f, lo, hi, parse_bool)
-#define READ_SIZE(n, s, f, lo, hi) read_number(n, s, f, lo, hi, ns_parse_size)
-#define READ_UINT(n, s, f, lo, hi) read_number(n, s, f, lo, hi, parse_uint)
+#define READ_BOOL(n, s, f, lo, hi)   read_number(n, s, f, lo, hi, parse_bool)
+#define READ_SIZE(n, s, f, lo, hi)   read_number(n, s, f, lo, hi, ns_parse_size)
+#define READ_UINT(n, s, f, lo, hi)   read_number(n, s, f, lo, hi, parse_uint)
 #define READ_STRING(n, s, f, lo, hi) ((void)(*(f) = (s)))
 
 static void
@@ -108,11 +110,11 @@ read_one(const char *entry)
 {
 	size_t len;
 
-#define NS_OPTION(field, env, type, def, lo, hi)                          \
-	len = sizeof(env) - 1;                                            \
-	if (strncmp(entry, env, len) == 0 && entry[len] == '=') {         \
+#define NS_OPTION(field, env, type, def, lo, hi)                              \
+	len = sizeof(env) - 1;                                                \
+	if (strncmp(entry, env, len) == 0 && entry[len] == '=') {             \
 		READ_##type(env, entry + len + 1, &ns_options.field, lo, hi); \
-		return;                                                   \
+		return;                                                       \
 	}
 #include "base/options.def"
 #undef NS_OPTION

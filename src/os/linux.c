@@ -146,8 +146,8 @@ ns_os_thp(void *addr, size_t size, bool huge)
 {
 	int saved = errno;
 
-	return result(madvise(addr, size,
-			      huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE), saved);
+	return result(
+	    madvise(addr, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE), saved);
 }
 
 size_t
@@ -201,7 +201,8 @@ ns_os_bind(void *addr, size_t size, unsigned node)
 		return error;
 	ns_mask_set(&mask, node);
 	return policy_result(syscall(SYS_mbind, addr, size, MPOL_PREFERRED,
-				     mask.word, MASK_BITS, 0), saved);
+				     mask.word, MASK_BITS, 0),
+			     saved);
 }
 
 int
@@ -209,8 +210,8 @@ ns_os_where(void *const *pages, size_t n, int *nodes)
 {
 	int saved = errno;
 
-	return policy_result(syscall(SYS_move_pages, 0, n, pages, NULL, nodes,
-				     0), saved);
+	return policy_result(
+	    syscall(SYS_move_pages, 0, n, pages, NULL, nodes, 0), saved);
 }
 
 int
@@ -222,8 +223,8 @@ ns_os_allowed_nodes(struct ns_nodemask *mask)
 		return error;
 	*mask = (struct ns_nodemask){ { 0 } };
 	return policy_result(syscall(SYS_get_mempolicy, NULL, mask->word,
-				     MASK_BITS - 1, NULL,
-				     MPOL_F_MEMS_ALLOWED), saved);
+				     MASK_BITS - 1, NULL, MPOL_F_MEMS_ALLOWED),
+			     saved);
 }
 
 int

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NS_MAX_NODES 1024 /* the kernel's MAX_NUMNODES on every distro */
+#define NS_MAX_NODES  1024 /* the kernel's MAX_NUMNODES on every distro */
 #define NS_MASK_WORDS (NS_MAX_NODES / 64)
 
 /* A set of operating-system node numbers, always of the full width. */
@@ -39,11 +39,11 @@ extern size_t ns_page_shift; /* [I] */
 void ns_os_init(void);
 
 /* Address space.  Reserved memory is inaccessible and charged to nobody. */
-void *ns_os_reserve(size_t size, size_t align);	  /* NULL: refused */
-void ns_os_release(void *addr, size_t size);	  /* undo a reservation */
-int ns_os_commit(void *addr, size_t size);	  /* readable, writable, zero */
-int ns_os_readable(void *addr, size_t size);	  /* zero, not charged */
-int ns_os_purge(void *addr, size_t size);	  /* contents gone, zero again */
+void *ns_os_reserve(size_t size, size_t align); /* NULL: refused */
+void ns_os_release(void *addr, size_t size);    /* undo a reservation */
+int ns_os_commit(void *addr, size_t size);      /* readable, writable, zero */
+int ns_os_readable(void *addr, size_t size);    /* zero, not charged */
+int ns_os_purge(void *addr, size_t size);       /* contents gone, zero again */
 int ns_os_thp(void *addr, size_t size, bool huge);
 
 /* RLIMIT_AS in bytes, SIZE_MAX when there is none. */
@@ -54,7 +54,7 @@ size_t ns_os_physical_memory(void); /* bytes installed */
  * Placement.  A refusal with EPERM or ENOSYS (a container's filter) is
  * remembered: later calls return it at once.  ns_os_placement() tells.
  */
-int ns_os_bind(void *addr, size_t size, unsigned node); /* prefer @node */
+int ns_os_bind(void *addr, size_t size, unsigned node);    /* prefer @node */
 int ns_os_where(void *const *pages, size_t n, int *nodes); /* move_pages */
 int ns_os_allowed_nodes(struct ns_nodemask *mask); /* MPOL_F_MEMS_ALLOWED */
 int ns_os_placement(void); /* 0: works or untried; -errno: refused */

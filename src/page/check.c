@@ -38,22 +38,24 @@ check_lists(struct ns_pool *p, struct sums *sum)
 	unsigned i;
 
 	for (i = 0; i < NS_RANGE_BINS; i++)
-		ns_list_for_each(l, &p->free[i])
+		ns_list_for_each (l, &p->free[i])
 			check_range(p,
-				    (size_t)(ns_container_of(l,
-					struct ns_extent, link) -
-					ns_extents) - p->first,
+				    (size_t)(ns_container_of(
+						 l, struct ns_extent, link) -
+					     ns_extents) -
+					p->first,
 				    sum);
 	for (i = 1; i < NS_EXTENT_UNITS; i++) {
 		must(((p->partial_map >> i) & 1) ==
 			 !ns_list_empty(&p->partial[i]),
 		     "partial map", p->slot, i);
-		ns_list_for_each(l, &p->partial[i]) {
+		ns_list_for_each (l, &p->partial[i]) {
 			const struct ns_extent *e =
 			    ns_container_of(l, struct ns_extent, link);
 
 			must(NS_EXTENT_UNITS -
-				     (unsigned)__builtin_popcount(e->used) == i,
+				     (unsigned)__builtin_popcount(e->used) ==
+				 i,
 			     "in the wrong partial list", p->slot,
 			     (size_t)(e - ns_extents) - p->first);
 		}

@@ -50,9 +50,9 @@ maintain(void *arg)
 
 	for (;;) {
 		if (decay_all() != 0) {
-			ns_os_sleep_on(&word, BUSY,
-				       ns_max(ns_options.purge_ms / 4,
-					      LEAST_MS));
+			ns_os_sleep_on(
+			    &word, BUSY,
+			    ns_max(ns_options.purge_ms / 4, LEAST_MS));
 			continue;
 		}
 		/*
@@ -62,8 +62,7 @@ maintain(void *arg)
 		 */
 		busy = BUSY;
 		__atomic_compare_exchange_n(&word, &busy, IDLE, false,
-					    __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST);
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (decay_all() == 0)
 			ns_os_sleep_on(&word, IDLE, UINT64_MAX);

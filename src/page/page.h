@@ -33,28 +33,28 @@
 
 #pragma GCC visibility push(hidden)
 
-#define NS_UNIT_SHIFT	16
-#define NS_UNIT		(1ul << NS_UNIT_SHIFT)
+#define NS_UNIT_SHIFT   16
+#define NS_UNIT         (1ul << NS_UNIT_SHIFT)
 #define NS_EXTENT_SHIFT 21
-#define NS_EXTENT	(1ul << NS_EXTENT_SHIFT)
+#define NS_EXTENT       (1ul << NS_EXTENT_SHIFT)
 #define NS_EXTENT_UNITS 32u
 
 enum ns_kind {
 	NS_KIND_FREE = 0, /* not part of a run */
-	NS_KIND_SLAB,	  /* slab/: objects of one cache */
-	NS_KIND_LARGE,	  /* slab/large.c: one malloc block */
-	NS_KIND_HEAP,	  /* slab/: heaps and caches */
-	NS_KIND_VM,	  /* vm/: pages */
+	NS_KIND_SLAB,     /* slab/: objects of one cache */
+	NS_KIND_LARGE,    /* slab/large.c: one malloc block */
+	NS_KIND_HEAP,     /* slab/: heaps and caches */
+	NS_KIND_VM,       /* vm/: pages */
 };
 
 #define NS_UNIT_BODY 112
 
 /* [p] the pool's lock; [k] the layer named by kind. */
 struct ns_unit {
-	uint32_t back;	 /* [p] bytes back to the run's first descriptor */
-	uint8_t kind;	 /* [a] stored release once the body is ready */
-	uint8_t zero;	 /* [k] the run was all zero when it was taken */
-	uint16_t slot;	 /* [k] whose span it lies in */
+	uint32_t back;   /* [p] bytes back to the run's first descriptor */
+	uint8_t kind;    /* [a] stored release once the body is ready */
+	uint8_t zero;    /* [k] the run was all zero when it was taken */
+	uint16_t slot;   /* [k] whose span it lies in */
 	uint32_t nunits; /* [p] first unit: length of the run */
 	uint32_t pad;
 	union {
@@ -104,7 +104,8 @@ ns_unit_head(struct ns_unit *u)
 ns_inline struct ns_unit *
 ns_unit_of(const void *p)
 {
-	return ns_units + (((uintptr_t)p - (uintptr_t)ns_base) >> NS_UNIT_SHIFT);
+	return ns_units +
+	       (((uintptr_t)p - (uintptr_t)ns_base) >> NS_UNIT_SHIFT);
 }
 
 ns_inline char *
@@ -117,7 +118,8 @@ ns_unit_addr(const struct ns_unit *u)
  * Every descriptor is readable from the start (the zero page, kind FREE) and
  * becomes writable as its node's span is committed.
  *
- * ns_run_of - the head descriptor of the run that @p is in, or NULL: not in a run.
+ * ns_run_of - the head descriptor of the run that @p is in, or NULL: not in a
+ * run.
  */
 ns_inline struct ns_unit *
 ns_run_of(const void *p)
@@ -187,7 +189,7 @@ size_t ns_pool_purge(unsigned slot, size_t keep);
 size_t ns_pool_decay(unsigned slot, uint64_t now_ms);
 
 /* Maintenance (page/maint.c): one thread, started when it is worth it. */
-void ns_maint_poke(void);	/* from slow paths that hold no lock */
+void ns_maint_poke(void); /* from slow paths that hold no lock */
 void ns_maint_fork_child(void);
 
 /*

@@ -233,7 +233,7 @@ range_find(const struct ns_pool *p, size_t len, size_t align, size_t *first,
 	for (; map != 0; map &= map - 1) {
 		const struct ns_list *head = &p->free[ns_ctz(map)];
 
-		ns_list_for_each(l, head) {
+		ns_list_for_each (l, head) {
 			*first = extent_index(
 			    p, ns_container_of(l, struct ns_extent, link));
 			if (range_fits(p, *first, len, align, at))
@@ -328,13 +328,12 @@ mark_free(struct ns_pool *p, struct ns_extent *e, uint32_t bits, bool clean,
 }
 
 /* Calls @fn for each extent that units [at, at + n) of the pool touch. */
-#define for_each_extent(p, e, bits, at, n)                                     \
-	for (size_t i_ = (at), end_ = i_ + (n), k_ = 0;                        \
-	     i_ < end_ &&                                                      \
-	     (k_ = ns_min(end_ - i_,                                           \
-			  NS_EXTENT_UNITS - i_ % NS_EXTENT_UNITS),             \
-	     e = extent_at(p, i_ / NS_EXTENT_UNITS),                           \
-	     bits = bits_from(i_ % NS_EXTENT_UNITS, (unsigned)k_), true);      \
+#define for_each_extent(p, e, bits, at, n)                                    \
+	for (size_t i_ = (at), end_ = i_ + (n), k_ = 0;                       \
+	     i_ < end_ &&                                                     \
+	     (k_ = ns_min(end_ - i_, NS_EXTENT_UNITS - i_ % NS_EXTENT_UNITS), \
+	     e = extent_at(p, i_ / NS_EXTENT_UNITS),                          \
+	     bits = bits_from(i_ % NS_EXTENT_UNITS, (unsigned)k_), true);     \
 	     i_ += k_)
 
 /* Bit i set: a run of @n units starting at a multiple of @align fits there. */
@@ -357,8 +356,8 @@ fits(const struct ns_extent *e, unsigned n, unsigned align, bool want_zero,
      unsigned *at)
 {
 	uint32_t free = ~e->used;
-	uint32_t good = starts(want_zero ? free & ~e->dirty : e->dirty, n,
-			       align);
+	uint32_t good =
+	    starts(want_zero ? free & ~e->dirty : e->dirty, n, align);
 
 	if (good == 0)
 		good = starts(free, n, align);
@@ -378,7 +377,7 @@ partial_find(const struct ns_pool *p, unsigned n, unsigned align,
 		const struct ns_list *l, *head = &p->partial[ns_ctz(map)];
 		int tries = TRIES;
 
-		ns_list_for_each(l, head) {
+		ns_list_for_each (l, head) {
 			struct ns_extent *e =
 			    ns_container_of(l, struct ns_extent, link);
 
@@ -398,7 +397,8 @@ take(struct ns_pool *p, size_t at, size_t n)
 	struct ns_extent *e;
 	uint32_t bits, dirty = 0;
 
-	for_each_extent(p, e, bits, at, n) {
+	for_each_extent(p, e, bits, at, n)
+	{
 		if (e->used != 0)
 			partial_remove(p, e);
 		dirty |= e->dirty & bits;
@@ -445,8 +445,7 @@ mark_tails(struct ns_unit *u, bool in_run)
 }
 
 static struct ns_unit *
-pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags,
-	   bool over)
+pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 {
 	struct ns_unit *u = NULL;
 	size_t at;
@@ -520,8 +519,7 @@ give(struct ns_pool *p, size_t at, size_t n, bool clean)
 	if (was_clean && !clean)
 		ns_store_relaxed(&ns_clock_ms, ns_os_now_ms());
 	now = ns_load_relaxed(&ns_clock_ms);
-	for_each_extent(p, e, bits, at, n)
-		mark_free(p, e, bits, clean, now);
+	for_each_extent(p, e, bits, at, n) mark_free(p, e, bits, clean, now);
 	return was_clean && !clean;
 }
 
@@ -558,9 +556,8 @@ all_free(struct ns_pool *p, size_t at, size_t n)
 
 	if (at + n > p->committed * NS_EXTENT_UNITS)
 		return false;
-	for_each_extent(p, e, bits, at, n)
-		if ((e->used & bits) != 0)
-			return false;
+	for_each_extent(p, e, bits, at,
+			n) if ((e->used & bits) != 0) return false;
 	return true;
 }
 

@@ -18,38 +18,38 @@
 
 #pragma GCC visibility push(hidden)
 
-#define NS_RANGE_BINS 24 /* 2^23 extents: the 16 TiB of the largest span */
+#define NS_RANGE_BINS  24 /* 2^23 extents: the 16 TiB of the largest span */
 #define NS_EXTENT_FULL 0xffffffffu
 
 struct ns_extent {
-	struct ns_list link;	   /* [p] partial list or free range list */
+	struct ns_list link;       /* [p] partial list or free range list */
 	struct ns_list dirty_link; /* [p] valid while dirty != 0 */
-	uint32_t used;		   /* [p] a bit a unit */
-	uint32_t dirty;		   /* [p] free units that are not zero */
-	uint32_t range;		   /* [p] length, at a free range's ends */
-	uint64_t stamp;		   /* [p] when a unit was last freed, ms */
+	uint32_t used;             /* [p] a bit a unit */
+	uint32_t dirty;            /* [p] free units that are not zero */
+	uint32_t range;            /* [p] length, at a free range's ends */
+	uint64_t stamp;            /* [p] when a unit was last freed, ms */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_extent) == NS_CACHELINE, "one line each");
 
 struct ns_pool {
-	struct ns_lock lock;	   /* NS_RANK_POOL: [p] */
+	struct ns_lock lock;       /* NS_RANK_POOL: [p] */
 	struct ns_lock purge_lock; /* NS_RANK_PURGE: held across a purge */
-	unsigned slot;		   /* [I] */
-	bool hard;		   /* [I] the limit was asked for by option */
-	size_t first;		   /* [I] index of the span's first extent */
-	size_t span;		   /* [I] extents */
-	size_t limit;		   /* [I] units that may be used */
-	size_t committed;	   /* [p] extents, from the span's start */
-	uint64_t used;		   /* [a] units; written under [p] */
-	uint64_t retained;	   /* [a] dirty units; written under [p] */
-	uint64_t spilled;	   /* [a] bytes here asked for elsewhere */
-	uint64_t purged;	   /* [a] units given back, ever */
-	uint64_t full_extents;	   /* [a] written under [p] */
-	uint32_t partial_map;	   /* [p] which partial lists have members */
-	uint32_t range_map;	   /* [p] which range lists have members */
+	unsigned slot;             /* [I] */
+	bool hard;                 /* [I] the limit was asked for by option */
+	size_t first;              /* [I] index of the span's first extent */
+	size_t span;               /* [I] extents */
+	size_t limit;              /* [I] units that may be used */
+	size_t committed;          /* [p] extents, from the span's start */
+	uint64_t used;             /* [a] units; written under [p] */
+	uint64_t retained;         /* [a] dirty units; written under [p] */
+	uint64_t spilled;          /* [a] bytes here asked for elsewhere */
+	uint64_t purged;           /* [a] units given back, ever */
+	uint64_t full_extents;     /* [a] written under [p] */
+	uint32_t partial_map;      /* [p] which partial lists have members */
+	uint32_t range_map;        /* [p] which range lists have members */
 	struct ns_list partial[NS_EXTENT_UNITS]; /* [p] */
-	struct ns_list free[NS_RANGE_BINS];	 /* [p] */
-	struct ns_list dirty;			 /* [p] oldest first */
+	struct ns_list free[NS_RANGE_BINS];      /* [p] */
+	struct ns_list dirty;                    /* [p] oldest first */
 } __attribute__((aligned(NS_CACHELINE)));
 
 extern struct ns_pool ns_pools[NS_MAX_SLOTS];

@@ -15,8 +15,8 @@
 static int
 purge_units(const struct ns_claim *c)
 {
-	char *base = ns_base +
-		     ((size_t)(c->first - ns_extents) << NS_EXTENT_SHIFT);
+	char *base =
+	    ns_base + ((size_t)(c->first - ns_extents) << NS_EXTENT_SHIFT);
 	uint32_t bits = c->bits, run;
 	unsigned at, n;
 	int error = 0;

@@ -20,13 +20,13 @@
 #include <unistd.h>
 
 /* 256 GiB a node, or four times what is installed: sparse use is common. */
-#define SPAN_MIN     (1ul << 38)
-#define SPAN_FACTOR  4u
-#define SPAN_MAX     (1ul << 44)
+#define SPAN_MIN    (1ul << 38)
+#define SPAN_FACTOR 4u
+#define SPAN_MAX    (1ul << 44)
 /* Half of a 47-bit address space; larger ones are only given on request. */
-#define TOTAL_MAX    (1ul << 46)
-#define TOTAL_LEAST  (2 * NS_EXTENT)
-#define SMALL_PAGES  (16 * NS_EXTENT) /* 32 MiB a node */
+#define TOTAL_MAX   (1ul << 46)
+#define TOTAL_LEAST (2 * NS_EXTENT)
+#define SMALL_PAGES (16 * NS_EXTENT) /* 32 MiB a node */
 
 char *ns_base;
 size_t ns_total;
@@ -54,7 +54,8 @@ first_span(unsigned nslots)
 
 	if (span == 0)
 		span = 2 * pow2_floor(ns_max(SPAN_MIN / 2,
-		    SPAN_FACTOR * ns_os_physical_memory() / 2));
+					     SPAN_FACTOR *
+						 ns_os_physical_memory() / 2));
 	span = ns_min(span, SPAN_MAX);
 	span = ns_min(span, TOTAL_MAX / nslots);
 	if (limit != SIZE_MAX)
@@ -69,8 +70,9 @@ reserve(size_t span, unsigned nslots)
 {
 	size_t total = span * nslots;
 	size_t units = (total >> NS_UNIT_SHIFT) * sizeof(struct ns_unit);
-	size_t extents = ns_round_up((total >> NS_EXTENT_SHIFT) *
-				     sizeof(struct ns_extent), ns_page_size);
+	size_t extents =
+	    ns_round_up((total >> NS_EXTENT_SHIFT) * sizeof(struct ns_extent),
+			ns_page_size);
 	size_t meta = ns_round_up(units, ns_page_size) + extents;
 	char *m, *base;
 

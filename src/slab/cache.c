@@ -22,7 +22,7 @@ struct ns_lock ns_caches_lock = NS_LOCK_INIT(NS_RANK_CACHES);
 struct ns_list ns_cache_list = { &ns_cache_list, &ns_cache_list };
 
 static struct ns_list unused = { &unused, &unused }; /* [c] descriptors */
-static uint32_t next_id = NS_NCLASS;		     /* [c] */
+static uint32_t next_id = NS_NCLASS;                 /* [c] */
 
 void
 ns_depots_each(void (*fn)(struct ns_depot *))
@@ -33,7 +33,7 @@ ns_depots_each(void (*fn)(struct ns_depot *))
 	for (c = 1; c < NS_NCLASS; c++)
 		for (s = 0; s < ns_topo.nslots; s++)
 			fn(&ns_caches[c].depots[s]);
-	ns_list_for_each(l, &ns_cache_list) {
+	ns_list_for_each (l, &ns_cache_list) {
 		struct kmem_cache *cache =
 		    ns_container_of(l, struct kmem_cache, link);
 
@@ -74,8 +74,8 @@ more_descriptors(void)
 
 /* The distance of objects, and where a free one keeps its link. */
 static int
-lay_out(struct kmem_cache *c, unsigned size, unsigned align,
-	slab_flags_t flags, void (*ctor)(void *))
+lay_out(struct kmem_cache *c, unsigned size, unsigned align, slab_flags_t flags,
+	void (*ctor)(void *))
 {
 	unsigned s;
 
@@ -105,8 +105,8 @@ static int
 create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
        void (*ctor)(void *), struct kmem_cache **cache)
 {
-	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
-				   SLAB_NO_COLOR;
+	const slab_flags_t known =
+	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR;
 	struct kmem_cache *c = NULL;
 	unsigned s;
 
@@ -155,7 +155,7 @@ drain_heaps(struct kmem_cache *c)
 	struct ns_list *l;
 
 	ns_lock(&ns_registry_lock);
-	ns_list_for_each(l, &ns_threads) {
+	ns_list_for_each (l, &ns_threads) {
 		struct ns_thread *t =
 		    ns_container_of(l, struct ns_thread, link);
 
@@ -184,9 +184,9 @@ live_objects(struct kmem_cache *c)
 		bool unowned;
 
 		ns_lock(&d->lock);
-		live += (ns_load_relaxed(&d->total_slabs) - d->nslabs) *
-			c->nobj;
-		ns_list_for_each(l, &d->slabs) {
+		live +=
+		    (ns_load_relaxed(&d->total_slabs) - d->nslabs) * c->nobj;
+		ns_list_for_each (l, &d->slabs) {
 			struct ns_slab *slab =
 			    ns_container_of(l, struct ns_slab, link);
 
@@ -332,8 +332,8 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 	s = (struct ns_slab *)(void *)u;
 	if (s->cache != c)
 		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
-			 "node %d)", obj, c->name, s->cache->name,
-			 numaslab_node_of(obj));
+			 "node %d)",
+			 obj, c->name, s->cache->name, numaslab_node_of(obj));
 	ns_slab_free(s, obj);
 }
 

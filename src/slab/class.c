@@ -4,8 +4,9 @@
  *
  * A class whose size is a multiple of 2^k has all its objects aligned to
  * 2^k: slabs start on unit boundaries and color offsets are multiples of the
- * cache's alignment, here the size's lowest set bit.  So a power-of-two size is aligned to itself, and
- * an aligned request is served by the first class its alignment divides.
+ * cache's alignment, here the size's lowest set bit.  So a power-of-two size is
+ * aligned to itself, and an aligned request is served by the first class its
+ * alignment divides.
  *
  * Coloring: successive slabs start their first object at successive offsets,
  * in steps of a cache line or of the cache's alignment, whichever is more.
@@ -18,9 +19,9 @@
 
 #include <errno.h>
 
-#define OBJECTS_WANTED 32u /* a slab's slow paths are shared by its objects */
-#define COLOR_SHIFT 6u	  /* at most 1/64 of a slab is given up for color */
-#define COLOR_SPAN  4096u /* offsets beyond a page hit the same sets again */
+#define OBJECTS_WANTED 32u   /* a slab's slow paths are shared by its objects */
+#define COLOR_SHIFT    6u    /* at most 1/64 of a slab is given up for color */
+#define COLOR_SPAN     4096u /* offsets beyond a page hit the same sets again */
 
 struct kmem_cache ns_caches[NS_NCLASS];
 struct kmem_cache *ns_cache_of_id[NS_MAX_CACHES];
@@ -82,9 +83,9 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 	unsigned c, i, s;
 
 	for (i = 0; i < NS_DIRECT_MAX / 16; i++)
-		ns_bin_map[i] = (uint16_t)(NS_HEAP_HEADER +
-					   ns_class_of(16 * i + 16) *
-					       sizeof(struct ns_bin));
+		ns_bin_map[i] =
+		    (uint16_t)(NS_HEAP_HEADER + ns_class_of(16 * i + 16) *
+						    sizeof(struct ns_bin));
 	for (c = 1; c < NS_NCLASS; c++) {
 		struct kmem_cache *cache = &ns_caches[c];
 		unsigned size = class_size(c);

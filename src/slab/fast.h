@@ -56,8 +56,7 @@ ns_malloc_fast(size_t size)
 		return ns_alloc_mid(size);
 	if (ns_unlikely(!ns_at_home(h)))
 		return ns_alloc_slow(size);
-	p = ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]),
-		       0);
+	p = ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]), 0);
 	if (ns_unlikely(p == NULL))
 		return ns_alloc_slow(size);
 	return p;

@@ -16,14 +16,14 @@
 #include <pthread.h>
 
 static uint32_t registered; /* [a] */
-static bool armed;	    /* written with all locks held */
+static bool armed;          /* written with all locks held */
 
 static void
 each_heap(void (*fn)(struct ns_heap *))
 {
 	struct ns_list *l;
 
-	ns_list_for_each(l, &ns_threads) {
+	ns_list_for_each (l, &ns_threads) {
 		struct ns_thread *t =
 		    ns_container_of(l, struct ns_thread, link);
 

@@ -49,7 +49,8 @@ void
 ns_bad_link(const struct kmem_cache *c, const void *obj)
 {
 	ns_fatal("corrupted free list: %p was written to after it was freed "
-		 "(cache %s, node %d)", obj, c->name, numaslab_node_of(obj));
+		 "(cache %s, node %d)",
+		 obj, c->name, numaslab_node_of(obj));
 }
 
 static void

@@ -52,8 +52,7 @@ ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp)
 	}
 	*size_of(u) = ns_round_up(ns_max(size, 1), ns_page_size);
 	if ((gfp & __GFP_ZERO) != 0 && !u->zero)
-		memset(ns_unit_addr(u), 0,
-		       (size_t)u->nunits << NS_UNIT_SHIFT);
+		memset(ns_unit_addr(u), 0, (size_t)u->nunits << NS_UNIT_SHIFT);
 	ns_run_publish(u, NS_KIND_LARGE);
 	ns_maint_poke();
 	return ns_unit_addr(u);

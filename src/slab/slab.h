@@ -35,7 +35,7 @@
 #define NS_SLAB_MAX   65536u /* above: a run of its own (large.c) */
 #define NS_SLAB_UNITS 8u     /* the longest slab */
 #define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
-#define NS_DIRECT_MAX 8192u  /* sizes up to this find their bin in a map */
+#define NS_DIRECT_MAX 8192u /* sizes up to this find their bin in a map */
 
 /*
  * malloc's size classes: 0 is none; 16 to 128 by 16, then eight a doubling,
@@ -57,30 +57,31 @@ struct ns_thread;
  */
 struct ns_slab {
 	struct {
-		uint32_t back;	 /* as in struct ns_unit */
+		uint32_t back; /* as in struct ns_unit */
 		uint8_t kind, zero;
 		uint16_t slot;
 		uint32_t nunits;
 	};
-	uint32_t used;		/* [o] objects not in free: allocated, or
-				   freed by others and not collected */
-	uintptr_t owner;	/* [a] the heap, plus the cache's owner_tag;
-				   written by the owner, others compare */
-	void *free;		/* [o] free list, the last freed first */
-	uint64_t inverse;	/* [I] 2^64 / size rounded up: divides by size */
-	char *first;		/* [I] object 0, after the color offset */
+	uint32_t used;    /* [o] objects not in free: allocated, or
+			     freed by others and not collected */
+	uintptr_t owner;  /* [a] the heap, plus the cache's owner_tag;
+			     written by the owner, others compare */
+	void *free;       /* [o] free list, the last freed first */
+	uint64_t inverse; /* [I] 2^64 / size rounded up: divides by size */
+	char *first;      /* [I] object 0, after the color offset */
 	struct kmem_cache *cache; /* [I] */
-	uint32_t carved;	/* [o] objects that were ever in a free list */
-	uint32_t nobj;		/* [I] */
+	uint32_t carved; /* [o] objects that were ever in a free list */
+	uint32_t nobj;   /* [I] */
 	/* second cache line */
-	uint64_t remote;	/* [a] state, list and count: see slab.c */
-	struct ns_list link;	/* [o] bin's list, or [d] depot's */
+	uint64_t remote;        /* [a] state, list and count: see slab.c */
+	struct ns_list link;    /* [o] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
-	uint32_t size;		/* [I] distance of objects */
+	uint32_t size;          /* [I] distance of objects */
 };
 _Static_assert(sizeof(struct ns_slab) <= sizeof(struct ns_unit), "overlays it");
 _Static_assert(offsetof(struct ns_slab, remote) == 64, "hot fields: one line");
-_Static_assert(offsetof(struct ns_slab, slot) == offsetof(struct ns_unit, slot) &&
+_Static_assert(offsetof(struct ns_slab, slot) ==
+		       offsetof(struct ns_unit, slot) &&
 		   offsetof(struct ns_slab, nunits) ==
 		       offsetof(struct ns_unit, nunits),
 	       "the same header");
@@ -88,7 +89,7 @@ _Static_assert(offsetof(struct ns_slab, slot) == offsetof(struct ns_unit, slot) 
 struct ns_bin {
 	struct ns_slab *current; /* [o] malloc pops this; the cache's empty
 				    slab stands for none */
-	struct ns_list slabs;	 /* [o] others with free objects */
+	struct ns_list slabs;    /* [o] others with free objects */
 	uint64_t pad;
 };
 
@@ -98,13 +99,13 @@ struct ns_bin {
  */
 struct ns_heap {
 	const uint32_t *cpu_word; /* [o] rseq's cpu_id, or &cpu: no check */
-	uint32_t cpu;		  /* [o] the CPU this heap was chosen for */
-	uint32_t slot;		  /* [I] */
+	uint32_t cpu;             /* [o] the CPU this heap was chosen for */
+	uint32_t slot;            /* [I] */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
-	struct ns_lock lock;	  /* NS_RANK_HEAP */
-	uint32_t nbins;		  /* [o] bins from here on were never used */
-	uint64_t frees;		  /* [o] frees that took the fast path */
-	struct ns_heap *spare;	  /* [r] next in the list of spare heaps */
+	struct ns_lock lock;      /* NS_RANK_HEAP */
+	uint32_t nbins;           /* [o] bins from here on were never used */
+	uint64_t frees;           /* [o] frees that took the fast path */
+	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
 	uint16_t bin_of[NS_DIRECT_MAX / 16]; /* [I] (size - 1) / 16 to the
 						offset of a bin */
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
@@ -121,40 +122,40 @@ struct ns_thread_slot {
 
 struct ns_thread {
 	struct ns_list link; /* [r] the registry's list of all threads */
-	int tid;	     /* [I] */
+	int tid;             /* [I] */
 	uint32_t nslots;     /* [I] */
 	struct ns_thread_slot slot[]; /* [o] unless noted */
 };
 
 /* A cache's slabs on one node that nobody owns and that have free objects. */
 struct ns_depot {
-	struct ns_lock lock;   /* NS_RANK_DEPOT */
-	uint32_t nslabs;       /* [d] */
-	struct ns_list slabs;  /* [d] */
+	struct ns_lock lock;      /* NS_RANK_DEPOT */
+	uint32_t nslabs;          /* [d] */
+	struct ns_list slabs;     /* [d] */
 	struct kmem_cache *cache; /* [I] */
-	uint32_t slot;	       /* [I] */
-	uint32_t next_color;   /* [a] */
-	uint64_t total_slabs;  /* [a] of this cache on this node, any state */
+	uint32_t slot;            /* [I] */
+	uint32_t next_color;      /* [a] */
+	uint64_t total_slabs; /* [a] of this cache on this node, any state */
 } __attribute__((aligned(NS_CACHELINE)));
 
 struct kmem_cache {
-	uint32_t id;	   /* [I] index of its bins */
-	uint32_t size;	   /* [I] distance of objects */
-	uint32_t objsize;  /* [I] what was asked for */
-	uint32_t align;	   /* [I] */
-	uint32_t link_off; /* [I] where a free object's link is */
+	uint32_t id;        /* [I] index of its bins */
+	uint32_t size;      /* [I] distance of objects */
+	uint32_t objsize;   /* [I] what was asked for */
+	uint32_t align;     /* [I] */
+	uint32_t link_off;  /* [I] where a free object's link is */
 	uint32_t owner_tag; /* [I] 1 when link_off is not 0: keeps such
 			       objects off free()'s fast path */
-	uint32_t nobj;	   /* [I] in a slab */
-	uint32_t units;	   /* [I] of a slab */
+	uint32_t nobj;      /* [I] in a slab */
+	uint32_t units;     /* [I] of a slab */
 	uint32_t color_step, ncolors; /* [I] */
-	slab_flags_t flags;	      /* [I] */
-	uint64_t inverse;	      /* [I] */
-	void (*ctor)(void *);	      /* [I] */
+	slab_flags_t flags;           /* [I] */
+	uint64_t inverse;             /* [I] */
+	void (*ctor)(void *);         /* [I] */
 	struct ns_depot *depots;      /* [I] by slot */
-	struct ns_list link;	      /* [c] the list of all caches */
-	char name[32];		      /* [I] */
-	struct ns_slab empty;	      /* [I] current slab of an empty bin */
+	struct ns_list link;          /* [c] the list of all caches */
+	char name[32];                /* [I] */
+	struct ns_slab empty;         /* [I] current slab of an empty bin */
 };
 
 /* A free object: its link, encoded, and a mark that tells it is free. */
@@ -164,9 +165,9 @@ struct ns_free {
 };
 
 extern __thread struct ns_heap *ns_home ns_tls_model;
-extern struct ns_heap ns_heap_none; /* every thread's first home: empty */
+extern struct ns_heap ns_heap_none;  /* every thread's first home: empty */
 extern const struct ns_free ns_none; /* where free lists end */
-extern uint64_t ns_key;		    /* [I] random */
+extern uint64_t ns_key;              /* [I] random */
 extern struct ns_slab ns_slab_none;  /* current slab of bin 0, class none */
 extern struct kmem_cache ns_caches[NS_NCLASS];
 extern struct kmem_cache *ns_cache_of_id[]; /* [c] never changes once set */
@@ -216,10 +217,10 @@ void *ns_alloc_slow(size_t size); /* everything but a pop */
 void *ns_alloc_on(size_t size, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
 void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
-void *ns_realloc(void *p, size_t size);		   /* neither NULL nor 0 */
+void *ns_realloc(void *p, size_t size);            /* neither NULL nor 0 */
 bool ns_resize_in_place(void *p, size_t size);
 void ns_free_slow(void *p);
-size_t ns_usable_size(const void *p); /* 0 for NULL */
+size_t ns_usable_size(const void *p);           /* 0 for NULL */
 size_t ns_good_size(size_t align, size_t size); /* 0: not possible */
 
 /* Wakes the library up; called by the first slow path.  0 or -ENOMEM. */
@@ -277,10 +278,10 @@ void ns_slab_carve(struct ns_slab *s, uint32_t n);
 
 /* thread.c: the registry of threads. */
 extern struct ns_lock ns_registry_lock; /* NS_RANK_REGISTRY: [r] */
-extern struct ns_list ns_threads;	/* [r] */
-extern struct ns_thread *ns_dead;	/* [r] sums of threads gone */
+extern struct ns_list ns_threads;       /* [r] */
+extern struct ns_thread *ns_dead;       /* [r] sums of threads gone */
 int ns_registry_init(void);
-struct ns_heap *ns_heap_home(void);	    /* attaches, follows the CPU */
+struct ns_heap *ns_heap_home(void);         /* attaches, follows the CPU */
 struct ns_heap *ns_heap_get(unsigned slot); /* own heap there, or NULL */
 void ns_count_free(const void *obj);
 void ns_registry_adopt_others(void); /* fork's child */
@@ -301,15 +302,15 @@ typedef int (*ns_read_fn)(void *ctx, void *dst, const void *src, size_t n);
 
 /* What a reader from outside starts from: the symbol numaslab_root. */
 struct ns_root {
-	char magic[8];	     /* "numaslab" */
-	uint32_t version;    /* NS_ROOT_VERSION */
-	uint32_t root_size;  /* sizeof(struct ns_root) */
-	char **base;	     /* &ns_base, and so on: addresses in there */
+	char magic[8];      /* "numaslab" */
+	uint32_t version;   /* NS_ROOT_VERSION */
+	uint32_t root_size; /* sizeof(struct ns_root) */
+	char **base;        /* &ns_base, and so on: addresses in there */
 	size_t *total;
 	unsigned *span_shift;
 	struct ns_unit **units;
 	struct ns_topo *topo;
-	struct ns_pool *pools; /* NS_MAX_SLOTS of them */
+	struct ns_pool *pools;   /* NS_MAX_SLOTS of them */
 	struct ns_list *threads; /* the registry's list */
 	struct ns_thread **dead; /* what exited threads counted */
 };

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define THREADS_MAX (1u << 20) /* a list longer than this is being changed */
-#define CHUNK	    16u	       /* descriptors at a time: stacks are small */
+#define CHUNK       16u        /* descriptors at a time: stacks are small */
 
 __attribute__((visibility("default"))) const struct ns_root numaslab_root = {
 	.magic = { 'n', 'u', 'm', 'a', 's', 'l', 'a', 'b' },
@@ -60,8 +60,7 @@ add_slab(struct ns_node_figures *f, const struct ns_slab *s)
 }
 
 static int
-walk_units(struct walk *w, const struct ns_pool *p,
-	   struct ns_node_figures *f)
+walk_units(struct walk *w, const struct ns_pool *p, struct ns_node_figures *f)
 {
 	size_t first = p->first * NS_EXTENT_UNITS;
 	size_t n = p->committed * NS_EXTENT_UNITS, at = 0, got, i;
@@ -164,8 +163,8 @@ walk_threads(struct walk *w)
 
 		if (n == THREADS_MAX)
 			return -EPROTO;
-		error = add_thread(w, ns_container_of(at, struct ns_thread,
-						      link));
+		error =
+		    add_thread(w, ns_container_of(at, struct ns_thread, link));
 		if (error == 0)
 			error = READ(w, &l, at);
 	}
@@ -212,8 +211,11 @@ read_self(void *ctx, void *dst, const void *src, size_t n)
 static void
 figures(unsigned first, unsigned end, struct ns_node_figures *out)
 {
-	struct walk w = { .read = read_self, .root = &numaslab_root,
-			  .units = ns_units, .first = first, .end = end,
+	struct walk w = { .read = read_self,
+			  .root = &numaslab_root,
+			  .units = ns_units,
+			  .first = first,
+			  .end = end,
 			  .out = out };
 
 	walk_pools(&w);

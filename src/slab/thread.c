@@ -26,8 +26,8 @@
 #include <pthread.h>
 #include <string.h>
 
-#define REAP_EVERY  64u
-#define SPARES_MAX  64u /* of a node: about 8 KiB resident each */
+#define REAP_EVERY 64u
+#define SPARES_MAX 64u /* of a node: about 8 KiB resident each */
 
 /* Its CPU never matches: every use is a slow one. */
 struct ns_heap ns_heap_none = {
@@ -168,10 +168,10 @@ unregister(struct ns_thread *t)
 {
 	ns_list_remove(&t->link);
 	for (unsigned s = 0; s < t->nslots; s++) {
-		ns_owner_add(&ns_dead->slot[s].local_frees,
-			     t->slot[s].local_frees +
-				 (t->slot[s].heap != NULL
-				      ? t->slot[s].heap->frees : 0));
+		ns_owner_add(
+		    &ns_dead->slot[s].local_frees,
+		    t->slot[s].local_frees +
+			(t->slot[s].heap != NULL ? t->slot[s].heap->frees : 0));
 		ns_owner_add(&ns_dead->slot[s].remote_frees,
 			     t->slot[s].remote_frees);
 	}
@@ -208,7 +208,7 @@ reap(void)
 
 	ns_list_init(&gone);
 	ns_lock(&ns_registry_lock);
-	ns_list_for_each_safe(l, tmp, &ns_threads) {
+	ns_list_for_each_safe (l, tmp, &ns_threads) {
 		t = ns_container_of(l, struct ns_thread, link);
 		if (ns_os_thread_alive(t->tid))
 			continue;
@@ -216,7 +216,7 @@ reap(void)
 		ns_list_push(&gone, &t->link);
 	}
 	ns_unlock(&ns_registry_lock);
-	ns_list_for_each_safe(l, tmp, &gone) {
+	ns_list_for_each_safe (l, tmp, &gone) {
 		t = ns_container_of(l, struct ns_thread, link);
 		abandon(t);
 		bury(t);
@@ -227,8 +227,8 @@ static struct ns_thread *
 thread_new(struct ns_heap *h)
 {
 	unsigned nslots = ns_topo.nslots;
-	size_t size = sizeof(struct ns_thread) +
-		      nslots * sizeof(struct ns_thread_slot);
+	size_t size =
+	    sizeof(struct ns_thread) + nslots * sizeof(struct ns_thread_slot);
 	struct ns_thread *t;
 
 	t = ns_heap_alloc(h, &ns_caches[ns_class_of(size)]);
@@ -343,7 +343,7 @@ ns_registry_adopt_others(void)
 	struct ns_list *l, *tmp;
 	struct ns_thread *t, *self = ns_home->thread;
 
-	ns_list_for_each_safe(l, tmp, &ns_threads) {
+	ns_list_for_each_safe (l, tmp, &ns_threads) {
 		t = ns_container_of(l, struct ns_thread, link);
 		if (t == self) {
 			t->tid = ns_os_tid();
