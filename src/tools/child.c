@@ -180,10 +180,8 @@ ns_child_run(char **argv)
 		return 1;
 	}
 	status = attend(&c, &waited);
-	if (read(c.result, &error, sizeof(error)) == sizeof(error)) {
-		ns_complain("%s: %s", argv[0], strerror(error));
-		return error == ENOENT ? 127 : 126;
-	}
+	if (read(c.result, &error, sizeof(error)) == sizeof(error))
+		return ns_exec_failed(argv[0], error);
 	report(&c);
 	if (WIFSIGNALED(status))
 		return 128 + WTERMSIG(status);

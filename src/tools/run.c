@@ -135,6 +135,33 @@ set_preload(void)
 	return 0;
 }
 
+/* Is there a file of that name in PATH, executable or not? */
+static bool
+in_path(const char *name)
+{
+	const char *path = getenv("PATH"), *end;
+	char file[PATH_MAX];
+
+	for (; path != NULL && *path != '\0'; path = *end ? end + 1 : end) {
+		end = strchrnul(path, ':');
+		snprintf(file, sizeof(file), "%.*s/%s", (int)(end - path), path,
+			 name);
+		if (access(file, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* execvp says EACCES also when PATH has a directory we may not search. */
+int
+ns_exec_failed(const char *name, int error)
+{
+	if (error == EACCES && strchr(name, '/') == NULL && !in_path(name))
+		error = ENOENT;
+	ns_complain("%s: %s", name, strerror(error));
+	return error == ENOENT ? 127 : 126;
+}
+
 static int
 parse(int argc, char **argv, const char **policy, bool *stats)
 {
@@ -188,7 +215,5 @@ ns_run_main(int argc, char **argv)
 	if (stats)
 		return ns_child_run(argv);
 	execvp(argv[0], argv);
-	status = errno == ENOENT ? 127 : 126;
-	ns_complain("%s: %m", argv[0]);
-	return status;
+	return ns_exec_failed(argv[0], errno);
 }

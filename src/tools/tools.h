@@ -73,6 +73,12 @@ const char *ns_human(char *buf, uint64_t bytes);
 /* library.c: the path of the library to preload; 0, or -1 after complaint. */
 int ns_library_path(char *buf, size_t size);
 
+/*
+ * run.c: says why @name was not executed, and returns a shell's exit status:
+ * 127 when there is no such program, else 126.
+ */
+int ns_exec_failed(const char *name, int error);
+
 /* child.c: runs @argv watched, and prints its figures as it exits. */
 int ns_child_run(char **argv);
 

@@ -24,6 +24,7 @@ want 0 "$numaslab" run -- printf '%s|' -- -x
 # As a shell.
 : >"$work/plain"
 mkdir "$work/directory"
+mkdir -m 0 "$work/locked"
 for stats in '' --stats; do
 	# shellcheck disable=SC2086
 	run() { want "$1" "$numaslab" run $stats -- "${@:2}"; }
@@ -31,6 +32,10 @@ for stats in '' --stats; do
 	said "numaslab run: $work/no-such-program: No such file or directory"
 	run 127 no-such-program
 	said "numaslab run: no-such-program: No such file or directory"
+	PATH=$work/locked:$PATH run 127 no-such-program
+	said "numaslab run: no-such-program: No such file or directory"
+	PATH=$work:$PATH run 126 plain
+	said "numaslab run: plain: Permission denied"
 	run 126 "$work/plain"
 	said "numaslab run: $work/plain: Permission denied"
 	run 126 "$work/directory"
