@@ -99,12 +99,34 @@ source(const struct machine *m)
 	return text;
 }
 
+/*
+ * hwloc gives a node without CPUs those that are nearest to it.  Of this
+ * machine the kernel knows better.
+ */
 static void
-print_node(hwloc_obj_t n)
+print_cpus(const struct machine *m, hwloc_obj_t n)
 {
-	unsigned slot = NS_NO_SLOT;
+	char path[256], list[4096], *near = NULL;
+
+	ns_format(path, sizeof(path), "%s/node%u/cpulist", ns_topo_sysfs,
+		  n->os_index);
+	if (m->here && ns_os_read_file(path, list, sizeof(list)) >= 0) {
+		list[strcspn(list, "\n")] = '\0';
+		puts(list[0] != '\0' ? list : "none");
+		return;
+	}
+	if (hwloc_bitmap_list_asprintf(&near, n->cpuset) < 0)
+		near = NULL;
+	puts(near != NULL && near[0] != '\0' ? near : "none");
+	free(near);
+}
+
+static void
+print_node(const struct machine *m, hwloc_obj_t n)
+{
 	const char *allowed = "no memory";
-	char *cpus = NULL, size[16];
+	unsigned slot = NS_NO_SLOT;
+	char size[16];
 
 	if (n->os_index < NS_MAX_NODES)
 		slot = ns_topo.slot_of_node[n->os_index];
@@ -112,12 +134,9 @@ print_node(hwloc_obj_t n)
 		allowed = ns_topo.allowed[slot] ? "yes" : "no";
 	else if (n->attr->numanode.local_memory > 0)
 		allowed = "no"; /* one node is allowed, and it is another */
-	if (hwloc_bitmap_list_asprintf(&cpus, n->cpuset) < 0)
-		cpus = NULL;
-	printf("%-5u %9s %-10s %s\n", n->os_index,
-	       ns_human(size, n->attr->numanode.local_memory), allowed,
-	       cpus == NULL || cpus[0] == '\0' ? "none" : cpus);
-	free(cpus);
+	printf("%-5u %9s %-10s ", n->os_index,
+	       ns_human(size, n->attr->numanode.local_memory), allowed);
+	print_cpus(m, n);
 }
 
 static void
@@ -167,7 +186,7 @@ print_machine(const struct machine *m)
 		print_fake_nodes();
 	else
 		for (unsigned i = 0; i < m->nodes; i++)
-			print_node(node(m, i));
+			print_node(m, node(m, i));
 	if (ns_topo.nslots > 1)
 		print_distances();
 	else if (m->nodes > 1)
