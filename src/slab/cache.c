@@ -162,7 +162,7 @@ drain_heaps(struct kmem_cache *c)
 		for (unsigned s = 0; s < t->nslots; s++) {
 			struct ns_heap *h = t->slot[s].heap;
 
-			if (h == NULL || h->nbins <= c->id)
+			if (h == NULL || ns_load_relaxed(&h->nbins) <= c->id)
 				continue;
 			ns_lock(&h->lock);
 			ns_heap_abandon(h, c);

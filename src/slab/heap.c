@@ -58,6 +58,7 @@ bin_reset(struct ns_bin *bin, unsigned id)
 {
 	bin->current = id == 0 ? &ns_slab_none : &ns_cache_of_id[id]->empty;
 	ns_list_init(&bin->slabs);
+	bin->stash = NULL;
 }
 
 void
@@ -80,8 +81,10 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 static struct ns_bin *
 bin_of(struct ns_heap *h, const struct kmem_cache *c)
 {
-	for (; ns_unlikely(h->nbins <= c->id); h->nbins++)
+	while (ns_unlikely(h->nbins <= c->id)) {
 		bin_reset(&h->bin[h->nbins], h->nbins);
+		ns_owner_add(&h->nbins, 1);
+	}
 	return &h->bin[c->id];
 }
 
@@ -214,7 +217,7 @@ ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c)
 {
 	void *obj = alloc_from(h, c, 0);
 
-	return obj != NULL ? obj : alloc_from(h, c, NS_RUN_OVER);
+	return obj != NULL ? obj : alloc_from(h, c, NS_RUN_OWN);
 }
 
 /* Other nodes by distance; then past the limits that nobody asked for. */

@@ -138,7 +138,7 @@ ns_heap_get(unsigned slot)
 	h = heap_new(slot);
 	if (h == NULL)
 		return NULL;
-	h->thread = t;
+	ns_store_relaxed(&h->thread, t);
 	follow_cpu(h);
 	/* fork() and the figures walk the registry. */
 	ns_lock(&ns_registry_lock);
@@ -238,7 +238,7 @@ thread_new(struct ns_heap *h)
 	t->tid = ns_os_tid();
 	t->nslots = nslots;
 	t->slot[h->slot].heap = h;
-	h->thread = t;
+	ns_store_relaxed(&h->thread, t);
 	return t;
 }
 
