@@ -159,6 +159,7 @@ main(int argc, char **argv)
 		if (pthread_create(&threads[i], NULL, trader, (void *)i) != 0)
 			errx(1, "pthread_create");
 	for (unsigned i = 0; i < count; i++) {
+		alarm(TOO_LONG); /* for each: slow is no hang */
 		pid = fork();
 		if (pid < 0)
 			err(1, "fork %u", i);
@@ -169,6 +170,7 @@ main(int argc, char **argv)
 			errx(1, "child %u: status %#x%s", i, status,
 			     status == SIGALRM ? " (a hang)" : "");
 	}
+	alarm(TOO_LONG);
 	atomic_store(&done, 1);
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
