@@ -69,22 +69,6 @@ throw_bad_alloc(size_t size)
 		 size);
 }
 
-/*
- * ns_malloc_fast's first try alone, so that what operator new does after a
- * failure needs no stack frame before one.
- */
-ns_inline void *
-pop(size_t size)
-{
-	struct ns_heap *h = ns_home;
-	size_t i = (size - 1) / 16;
-
-	if (ns_unlikely(i >= NS_DIRECT_MAX / 16 || !ns_at_home(h)))
-		return NULL;
-	return ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]),
-			  0);
-}
-
 ns_inline void *
 try(size_t size, size_t align)
 {
@@ -141,7 +125,7 @@ nothrow_slow(size_t size, size_t align, const void *tag)
 	ns_export void *name(size_t size);                           \
 	void *name(size_t size)                                      \
 	{                                                            \
-		void *p = pop(size);                                 \
+		void *p = ns_malloc_try(size);                                 \
                                                                      \
 		return ns_likely(p != NULL) ? p : new_slow(size, 1); \
 	}
@@ -150,7 +134,7 @@ nothrow_slow(size_t size, size_t align, const void *tag)
 	ns_export void *name(size_t size, const void *tag);                   \
 	void *name(size_t size, const void *tag)                              \
 	{                                                                     \
-		void *p = pop(size);                                          \
+		void *p = ns_malloc_try(size);                                          \
                                                                               \
 		return ns_likely(p != NULL) ? p : nothrow_slow(size, 1, tag); \
 	}

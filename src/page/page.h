@@ -132,10 +132,11 @@ ns_run_of(const void *p)
 	return ns_load_acquire(&u->kind) != NS_KIND_FREE ? u : NULL;
 }
 
-#define NS_RUN_STRICT 0x1u /* this slot or fail */
-#define NS_RUN_ZERO   0x2u /* prefer units known to be zero */
-#define NS_RUN_NOGROW 0x4u /* no system call: what is committed, or fail */
-#define NS_RUN_OVER   0x8u /* past a limit that was not asked for */
+#define NS_RUN_STRICT 0x1u  /* this slot or fail */
+#define NS_RUN_ZERO   0x2u  /* prefer units known to be zero */
+#define NS_RUN_NOGROW 0x4u  /* no system call: what is committed, or fail */
+#define NS_RUN_OVER   0x8u  /* past a limit that was not asked for */
+#define NS_RUN_OWN    0x10u /* the library's own records: past any limit */
 
 /*
  * ns_run_alloc - take a run of @nunits units near @slot.

@@ -471,6 +471,7 @@ ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
 {
 	const uint8_t *order = ns_topo_order(slot);
 	bool strict = (flags & NS_RUN_STRICT) != 0, over = false;
+	bool own = (flags & NS_RUN_OWN) != 0;
 	unsigned i, nslots = strict ? 1 : ns_topo.nslots;
 	struct ns_unit *u;
 	struct ns_pool *p;
@@ -481,7 +482,7 @@ ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
 		for (i = 0; i < nslots; i++) {
 			p = &ns_pools[order[i]];
 			if ((i > 0 && !ns_policy_permits(order[i])) ||
-			    (over && p->hard))
+			    (over && p->hard && !own))
 				continue;
 			u = pool_alloc(p, n, align, flags, over);
 			if (u == NULL)
@@ -495,7 +496,7 @@ ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
 		 * A limit that is only the node's size may be passed in a
 		 * second round: a process may ask for what it never touches.
 		 */
-		if (over || (strict && (flags & NS_RUN_OVER) == 0))
+		if (over || (strict && !own && (flags & NS_RUN_OVER) == 0))
 			return NULL;
 	}
 }

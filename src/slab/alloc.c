@@ -8,21 +8,17 @@
 #include <errno.h>
 #include <string.h>
 
-/* Above what the map of bins covers: the class by arithmetic, then a pop. */
+/* Where the map of bins ends: the class by arithmetic, then a pop. */
 void *
 ns_alloc_mid(size_t size)
 {
 	struct ns_heap *h = ns_home;
-	unsigned c;
-	void *p;
+	void *p = NULL;
 
-	if (ns_unlikely(size - 1 >= NS_SLAB_MAX || !ns_at_home(h)))
-		return ns_alloc_slow(size);
-	c = ns_class_of(size);
-	p = ns_bin_pop(&h->bin[c], 0);
-	if (ns_unlikely(p == NULL))
-		return ns_alloc_slow(size);
-	return p;
+	if (ns_likely(size > NS_DIRECT_MAX && size <= NS_SLAB_MAX &&
+		      ns_at_home(h)))
+		p = ns_bin_pop(&h->bin[ns_class_of(size)], 0);
+	return ns_likely(p != NULL) ? p : ns_alloc_slow(size);
 }
 
 /* Every allocation the fast path did not finish. */

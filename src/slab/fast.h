@@ -45,21 +45,25 @@ ns_bin_pop(struct ns_bin *bin, uint32_t link_off)
 	return obj;
 }
 
+/* The pop alone: NULL when it takes more than that. */
+ns_inline void *
+ns_malloc_try(size_t size)
+{
+	struct ns_heap *h = ns_home;
+	size_t i = (size - 1) / 16; /* size 0 wraps: not here */
+
+	if (ns_unlikely(i >= NS_DIRECT_MAX / 16 || !ns_at_home(h)))
+		return NULL;
+	return ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]),
+			  0);
+}
+
 ns_inline void *
 ns_malloc_fast(size_t size)
 {
-	struct ns_heap *h = ns_home;
-	size_t i = (size - 1) / 16; /* size 0 wraps: not fast */
-	void *p;
+	void *p = ns_malloc_try(size);
 
-	if (ns_unlikely(i >= NS_DIRECT_MAX / 16))
-		return ns_alloc_mid(size);
-	if (ns_unlikely(!ns_at_home(h)))
-		return ns_alloc_slow(size);
-	p = ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]), 0);
-	if (ns_unlikely(p == NULL))
-		return ns_alloc_slow(size);
-	return p;
+	return ns_likely(p != NULL) ? p : ns_alloc_mid(size);
 }
 
 /* Is @obj the start of an object of @s (or beyond its last one)? */

@@ -16,7 +16,8 @@
 #include <pthread.h>
 
 static uint32_t registered; /* [a] */
-static bool armed;          /* written with all locks held */
+static bool armed;          /* slab/'s locks are held; written with them */
+static bool paged;          /* vm/ is in use and its locks are held */
 
 static void
 each_heap(void (*fn)(struct ns_heap *))
@@ -69,52 +70,65 @@ reset_depot(struct ns_depot *d)
 	ns_lock_init(&d->lock, NS_RANK_DEPOT);
 }
 
+/* A process may use pages only: then slab/ sleeps, and pools are in use. */
 static void
 prepare(void)
 {
-	if (!ns_is_awake())
-		return;
-	ns_lock(&ns_caches_lock);
-	ns_lock(&ns_registry_lock);
-	each_heap(lock_heap);
-	ns_depots_each(lock_depot);
-	if (ns_fork_vm.lock != NULL)
+	bool awake = ns_is_awake();
+
+	if (awake) {
+		ns_lock(&ns_caches_lock);
+		ns_lock(&ns_registry_lock);
+		each_heap(lock_heap);
+		ns_depots_each(lock_depot);
+		armed = true;
+	}
+	if (ns_fork_vm.lock != NULL) {
 		ns_fork_vm.lock();
-	ns_pools_lock();
-	armed = true;
+		paged = true;
+	}
+	if (armed || paged)
+		ns_pools_lock();
 }
 
 static void
 parent(void)
 {
-	if (!armed)
-		return;
-	armed = false;
-	ns_pools_unlock();
-	if (ns_fork_vm.unlock != NULL)
+	bool slabs = armed, pages = paged;
+
+	armed = paged = false;
+	if (slabs || pages)
+		ns_pools_unlock();
+	if (pages)
 		ns_fork_vm.unlock();
-	ns_depots_each(unlock_depot);
-	each_heap(unlock_heap);
-	ns_unlock(&ns_registry_lock);
-	ns_unlock(&ns_caches_lock);
+	if (slabs) {
+		ns_depots_each(unlock_depot);
+		each_heap(unlock_heap);
+		ns_unlock(&ns_registry_lock);
+		ns_unlock(&ns_caches_lock);
+	}
 }
 
 static void
 child(void)
 {
-	if (!armed)
-		return;
-	armed = false;
+	bool slabs = armed, pages = paged;
+
+	armed = paged = false;
 	ns_rank_fork_child();
-	ns_pools_fork_child();
-	if (ns_fork_vm.child != NULL)
+	if (slabs || pages) {
+		ns_pools_fork_child();
+		ns_maint_fork_child();
+	}
+	if (pages)
 		ns_fork_vm.child();
-	ns_depots_each(reset_depot);
-	each_heap(reset_heap);
-	ns_lock_init(&ns_registry_lock, NS_RANK_REGISTRY);
-	ns_lock_init(&ns_caches_lock, NS_RANK_CACHES);
-	ns_maint_fork_child();
-	ns_registry_adopt_others();
+	if (slabs) {
+		ns_depots_each(reset_depot);
+		each_heap(reset_heap);
+		ns_lock_init(&ns_registry_lock, NS_RANK_REGISTRY);
+		ns_lock_init(&ns_caches_lock, NS_RANK_CACHES);
+		ns_registry_adopt_others();
+	}
 }
 
 void

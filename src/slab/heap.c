@@ -28,6 +28,7 @@
 #define CARVE_BYTES 4096u
 #define CARVE_MIN   2u
 #define CARVE_DIRTY 32u
+#define STASH_UNITS 1u /* what a stashed object may keep from being freed */
 #define KEEP_UNITS  4u /* an empty slab up to this long may stay in a bin */
 
 const struct ns_free ns_none = { ~0ul, ~0ul };
@@ -242,6 +243,8 @@ alloc_spilled(struct ns_heap *home, struct kmem_cache *c)
 	return alloc_from(home, c, NS_RUN_OVER);
 }
 
+static void *unstash(struct ns_heap *h, const struct kmem_cache *c);
+
 /*
  * The slow path of every allocation from a cache.  @slot NS_NO_SLOT: home.
  */
@@ -253,6 +256,9 @@ ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 
 	h = slot == NS_NO_SLOT ? ns_heap_home() : ns_heap_get(slot);
 	if (h != NULL) {
+		obj = unstash(h, c);
+		if (obj != NULL)
+			return obj;
 		obj = alloc_from(h, c, 0);
 		if (ns_unlikely(obj == NULL) && (gfp & __GFP_THISNODE) == 0)
 			obj = alloc_spilled(h, c);
@@ -287,11 +293,10 @@ ns_slab_emptied(struct ns_slab *s)
 }
 
 static void
-free_own(struct ns_slab *s, void *obj)
+push_own(struct ns_slab *s, void *obj)
 {
 	if (!ns_slab_push_own(s, obj, s->cache->link_off))
 		ns_bad_free(obj, "already free");
-	ns_count_free(obj);
 	if (--s->used == 0)
 		ns_slab_emptied(s);
 }
@@ -352,12 +357,8 @@ free_into_full(struct ns_heap *h, struct ns_slab *s, void *obj)
 {
 	struct ns_bin *bin;
 
-	if (h->thread == NULL || h->slot != ns_slot_of(obj)) {
-		if (!ns_slab_full_to_depot(s, obj))
-			return false;
-		ns_count_free(obj);
-		return true;
-	}
+	if (h->thread == NULL || h->slot != ns_slot_of(obj))
+		return ns_slab_full_to_depot(s, obj);
 	ns_lock(&h->lock);
 	if (!ns_slab_take_full(s)) {
 		ns_unlock(&h->lock);
@@ -368,8 +369,78 @@ free_into_full(struct ns_heap *h, struct ns_slab *s, void *obj)
 	sweep(bin);
 	ns_list_push(&bin->slabs, &s->link);
 	ns_unlock(&h->lock);
-	free_own(s, obj);
+	push_own(s, obj);
 	return true;
+}
+
+static bool
+is_mine(const struct ns_heap *h, const struct ns_slab *s)
+{
+	const struct ns_heap *owner;
+
+	owner = (const struct ns_heap *)(ns_load_relaxed(&s->owner) & ~1ul);
+	return owner != NULL && h->thread != NULL &&
+	       ns_load_relaxed(&owner->thread) == h->thread;
+}
+
+/* Puts an unmarked object into a free list, whoever's that is. */
+static void
+release(struct ns_heap *h, struct ns_slab *s, void *obj)
+{
+	if (is_mine(h, s)) {
+		push_own(s, obj);
+		return;
+	}
+	for (;;) {
+		switch (ns_slab_push(s, obj)) {
+		case NS_PUSHED_LAST:
+			ns_depot_reap(s);
+			return;
+		case NS_PUSHED:
+			return;
+		case NS_WAS_FULL:
+			if (free_into_full(h, s, obj))
+				return;
+		}
+	}
+}
+
+/*
+ * A program that keeps the number of its objects frees into one full slab
+ * after another, and allocates in between.  Its slabs need not change hands
+ * for that: the object waits in the bin's stash for the next allocation.
+ * Returns the object to release instead, or NULL.
+ */
+static void *
+stash(struct ns_heap *h, struct ns_slab *s, void *obj)
+{
+	struct ns_bin *bin;
+	void *old;
+
+	if (h->slot != ns_slot_of(obj) || s->nunits > STASH_UNITS ||
+	    s->cache->id >= h->nbins || !ns_slab_is_full(s))
+		return obj;
+	bin = &h->bin[s->cache->id];
+	old = bin->stash;
+	ns_free_of(s->cache, obj)->mark = (uintptr_t)s;
+	bin->stash = obj;
+	if (old != NULL)
+		ns_free_of(s->cache, old)->mark = 0;
+	return old;
+}
+
+static void *
+unstash(struct ns_heap *h, const struct kmem_cache *c)
+{
+	struct ns_bin *bin = &h->bin[c->id];
+	void *obj;
+
+	if (c->id >= h->nbins || bin->stash == NULL)
+		return NULL;
+	obj = bin->stash;
+	bin->stash = NULL;
+	ns_free_of(c, obj)->mark = 0;
+	return obj;
 }
 
 static void
@@ -387,26 +458,40 @@ void
 ns_slab_free(struct ns_slab *s, void *obj)
 {
 	struct ns_heap *h = ns_home;
-	const struct ns_heap *owner;
 
 	check_object(s, obj);
-	owner = (const struct ns_heap *)(ns_load_relaxed(&s->owner) & ~1ul);
-	if (owner != NULL && h->thread != NULL &&
-	    ns_load_relaxed(&owner->thread) == h->thread) {
-		free_own(s, obj);
+	ns_count_free(obj);
+	obj = stash(h, s, obj);
+	if (obj != NULL)
+		release(h, ns_slab_of(obj), obj);
+}
+
+/* The stash goes where it would have gone; the heap adopts nothing now. */
+static void
+drain_stash(struct ns_heap *h, struct ns_bin *bin)
+{
+	void *obj = bin->stash;
+	struct ns_slab *s;
+
+	if (obj == NULL)
+		return;
+	bin->stash = NULL;
+	s = ns_slab_of(obj);
+	ns_free_of(s->cache, obj)->mark = 0;
+	if (s->owner == (uintptr_t)h + s->cache->owner_tag) {
+		ns_slab_push_own(s, obj, s->cache->link_off);
+		s->used--; /* its slab is about to be given up */
 		return;
 	}
 	for (;;) {
 		switch (ns_slab_push(s, obj)) {
 		case NS_PUSHED_LAST:
-			ns_count_free(obj);
 			ns_depot_reap(s);
 			return;
 		case NS_PUSHED:
-			ns_count_free(obj);
 			return;
 		case NS_WAS_FULL:
-			if (free_into_full(h, s, obj))
+			if (ns_slab_full_to_depot(s, obj))
 				return;
 		}
 	}
@@ -416,8 +501,10 @@ ns_slab_free(struct ns_slab *s, void *obj)
 static void
 drain(struct ns_heap *h, struct ns_bin *bin)
 {
-	struct ns_slab *s = bin->current;
+	struct ns_slab *s;
 
+	drain_stash(h, bin);
+	s = bin->current;
 	if (s->cache != NULL)
 		give_up(s);
 	while (!ns_list_empty(&bin->slabs)) {

@@ -27,8 +27,9 @@
  *			thread that saw it become all free takes it to delete
  *
  * 3. Invariants.  DEPOT if and only if the slab is in the depot's list, for
- *    both change under the depot's lock.  slab->owner is nonzero only while
- *    OWNED, and written only by the owner: before it lets go (release CAS)
+ *    both change under the depot's lock, and slab->depot is set before the
+ *    word, so that whoever sees DEPOT sees it.  slab->owner is nonzero only
+ *while OWNED, and written only by the owner: before it lets go (release CAS)
  *    and after it took (acquire CAS); so a thread that compares it with its
  *    own heap is right whenever they are equal.  free, used and carved are
  *    the owner's; an acquiring CAS to OWNED makes them the new owner's.
@@ -44,8 +45,8 @@
  *    same state, head and count, then the list again begins with that head,
  *    so the link that the pusher wrote is right.
  *
- * numa-tests aside, tests/model holds the same protocol for spin, and the
- * stress tests run it under ThreadSanitizer.
+ * tests/model holds the same protocol for spin, which exhausts it; the stress
+ * tests run it under ThreadSanitizer.
  */
 #include "slab/slab.h"
 
@@ -91,7 +92,8 @@ make_word(const struct ns_slab *s, enum state state, const void *head,
 
 	if (n != 0)
 		index = ((uint64_t)((const char *)head - slab_base(s)) >>
-			 HEAD_SHIFT) + 1;
+			 HEAD_SHIFT) +
+			1;
 	return (uint64_t)n << 32 | index << 2 | (uint64_t)state;
 }
 
@@ -115,8 +117,8 @@ ns_slab_next(const struct ns_slab *s, const void *obj)
 	uintptr_t next = f->link ^ (uintptr_t)obj ^ ns_key;
 
 	if (next != (uintptr_t)ns_end(s->cache) &&
-	    next - (uintptr_t)slab_base(s) >=
-		(uintptr_t)s->cache->units << NS_UNIT_SHIFT)
+	    next - (uintptr_t)slab_base(s) >= (uintptr_t)s->cache->units
+						  << NS_UNIT_SHIFT)
 		ns_bad_link(s->cache, obj);
 	return (void *)next;
 }
@@ -196,8 +198,11 @@ ns_slab_push(struct ns_slab *s, void *obj)
 		}
 		set_link(s, obj, head_of(s, old));
 		new = make_word(s, state_of(old), obj, count_of(old) + 1);
-		/* Pairs with the acquire in collect, adopt and reap. */
-	} while (!ns_cas_release(&s->remote, &old, new));
+		/*
+		 * Releases the link to collect, adopt and reap; acquires
+		 * slab->depot from whoever made the state DEPOT.
+		 */
+	} while (!ns_cas_acq_rel(&s->remote, &old, new));
 	return state_of(new) == DEPOT && count_of(new) == carved
 		   ? NS_PUSHED_LAST
 		   : NS_PUSHED;
@@ -242,6 +247,13 @@ ns_slab_take_full(struct ns_slab *s)
 	return ns_cas_acquire(&s->remote, &full, make_word(s, OWNED, NULL, 0));
 }
 
+/* A moment's answer: the state changes only if the caller's object allows. */
+bool
+ns_slab_is_full(const struct ns_slab *s)
+{
+	return state_of(ns_load_relaxed(&s->remote)) == FULL;
+}
+
 static void
 depot_insert(struct ns_depot *d, struct ns_slab *s)
 {
@@ -276,17 +288,24 @@ ns_slab_full_to_depot(struct ns_slab *s, void *obj)
 {
 	uint64_t full = make_word(s, FULL, NULL, 0);
 	struct ns_depot *d = depot_of(s);
-	bool ok, last = s->nobj == 1;
+	bool ok = false, last = s->nobj == 1;
 
 	set_link(s, obj, ns_end(s->cache));
 	ns_lock(&d->lock);
-	ok = ns_cas_acq_rel(&s->remote, &full, make_word(s, DEPOT, obj, 1));
-	if (ok)
-		depot_insert(d, s);
-	else
-		ns_free_of(s->cache, obj)->mark = 0;
+	if (state_of(ns_load_relaxed(&s->remote)) == FULL) {
+		/* @obj keeps the slab alive; the lock keeps depot ours. */
+		ns_store_relaxed(&s->depot, d);
+		ok = ns_cas_acq_rel(&s->remote, &full,
+				    make_word(s, DEPOT, obj, 1));
+		if (ok)
+			depot_insert(d, s);
+		else
+			ns_store_relaxed(&s->depot, NULL);
+	}
 	ns_unlock(&d->lock);
-	if (ok && last)
+	if (!ok)
+		ns_free_of(s->cache, obj)->mark = 0;
+	else if (last)
 		ns_depot_reap(s);
 	return ok;
 }
@@ -308,6 +327,7 @@ ns_slab_own_to_depot(struct ns_slab *s)
 	s->free = ns_end(s->cache);
 	ns_store_relaxed(&s->owner, 0ul);
 	ns_lock(&d->lock);
+	depot_insert(d, s);
 	do {
 		ns_assert(state_of(old) == OWNED);
 		if (last != NULL)
@@ -315,7 +335,6 @@ ns_slab_own_to_depot(struct ns_slab *s)
 		new = make_word(s, DEPOT, last != NULL ? head : head_of(s, old),
 				count_of(old) + mine);
 	} while (!ns_cas_acq_rel(&s->remote, &old, new));
-	depot_insert(d, s);
 	ns_unlock(&d->lock);
 	if (count_of(new) == carved)
 		ns_depot_reap(s);

@@ -90,7 +90,8 @@ struct ns_bin {
 	struct ns_slab *current; /* [o] malloc pops this; the cache's empty
 				    slab stands for none */
 	struct ns_list slabs;    /* [o] others with free objects */
-	uint64_t pad;
+	void *stash;             /* [o] an object freed into a full slab that
+				    stays full; NULL: none */
 };
 
 /*
@@ -188,6 +189,12 @@ ns_end(const struct kmem_cache *c)
 	return (void *)((uintptr_t)&ns_none - c->link_off);
 }
 
+ns_inline struct ns_slab *
+ns_slab_of(const void *obj)
+{
+	return (struct ns_slab *)(void *)ns_unit_head(ns_unit_of(obj));
+}
+
 /* The class of a size from 1 to NS_SLAB_MAX. */
 ns_inline unsigned
 ns_class_of(size_t size)
@@ -267,6 +274,7 @@ enum ns_push ns_slab_push(struct ns_slab *s, void *obj);
 void *ns_slab_collect(struct ns_slab *s, uint32_t *count);
 bool ns_slab_let_go_full(struct ns_slab *s);
 bool ns_slab_take_full(struct ns_slab *s);
+bool ns_slab_is_full(const struct ns_slab *s);
 bool ns_slab_full_to_depot(struct ns_slab *s, void *obj);
 void ns_slab_own_to_depot(struct ns_slab *s);
 struct ns_slab *ns_depot_adopt(struct ns_depot *d);
