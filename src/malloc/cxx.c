@@ -125,7 +125,7 @@ nothrow_slow(size_t size, size_t align, const void *tag)
 	ns_export void *name(size_t size);                           \
 	void *name(size_t size)                                      \
 	{                                                            \
-		void *p = ns_malloc_try(size);                                 \
+		void *p = ns_malloc_try(size);                       \
                                                                      \
 		return ns_likely(p != NULL) ? p : new_slow(size, 1); \
 	}
@@ -134,7 +134,7 @@ nothrow_slow(size_t size, size_t align, const void *tag)
 	ns_export void *name(size_t size, const void *tag);                   \
 	void *name(size_t size, const void *tag)                              \
 	{                                                                     \
-		void *p = ns_malloc_try(size);                                          \
+		void *p = ns_malloc_try(size);                                \
                                                                               \
 		return ns_likely(p != NULL) ? p : nothrow_slow(size, 1, tag); \
 	}
