@@ -202,10 +202,10 @@ purge(const struct ns_ctl_call *c, uint64_t value)
 	unsigned slot = slot_of(c);
 
 	(void)value;
-	if (slot == NS_NO_SLOT)
-		numaslab_trim(0);
-	else
-		ns_pool_purge(slot, 0);
+	ns_magazines_flush();
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		if (slot == NS_NO_SLOT || slot == s)
+			ns_pool_purge(s, 0);
 	return 0;
 }
 

@@ -115,6 +115,17 @@ count_slab(const struct ns_slab *s, struct ns_class_figures *of)
 	of->nonfull += live < c->nobj;
 }
 
+/* What lies in magazines was counted as live with its slab. */
+static void
+sub_magazines(unsigned slot, struct ns_class_figures *of)
+{
+	uint64_t items[NS_NCLASS];
+
+	ns_figures_magazines(slot, items);
+	for (unsigned c = 1; c < NS_NCLASS; c++)
+		of[c].live -= ns_min(of[c].live, items[c]);
+}
+
 static void
 count_classes(void)
 {
@@ -131,6 +142,7 @@ count_classes(void)
 			if (ns_load_acquire(&u->kind) == NS_KIND_SLAB)
 				count_slab((const struct ns_slab *)(void *)u,
 					   classes[s]);
+		sub_magazines(s, classes[s]);
 	}
 	classes_valid = true;
 }

@@ -56,7 +56,7 @@ struct ns_unit {
 	uint8_t zero;    /* [k] the run was all zero when it was taken */
 	uint16_t slot;   /* [k] whose span it lies in */
 	uint32_t nunits; /* [p] first unit: length of the run */
-	uint32_t pad;
+	uint32_t tag;    /* [k] 0 unless the layer sets it, and then 0 again */
 	union {
 		char body[NS_UNIT_BODY]; /* [k] */
 		uint64_t align;

@@ -8,17 +8,27 @@
 #include <errno.h>
 #include <string.h>
 
-/* Where the map of bins ends: the class by arithmetic, then a pop. */
-void *
-ns_alloc_mid(size_t size)
+/* An object of a malloc class. */
+static void *
+alloc_class(unsigned c)
 {
 	struct ns_heap *h = ns_home;
 	void *p = NULL;
 
-	if (ns_likely(size > NS_DIRECT_MAX && size <= NS_SLAB_MAX &&
-		      ns_at_home(h)))
-		p = ns_bin_pop(&h->bin[ns_class_of(size)], 0);
-	return ns_likely(p != NULL) ? p : ns_alloc_slow(size);
+	if (ns_likely(ns_at_home(h)))
+		p = ns_bin_pop(&h->bin[c], 0);
+	return ns_likely(p != NULL)
+		   ? p
+		   : ns_cache_alloc(&ns_caches[c], NS_NO_SLOT, 0);
+}
+
+/* Where the map of bins ends: the class by arithmetic, then a pop. */
+void *
+ns_alloc_mid(size_t size)
+{
+	if (ns_likely(size > NS_DIRECT_MAX && size <= NS_SLAB_MAX))
+		return alloc_class(ns_class_of(size));
+	return ns_alloc_slow(size);
 }
 
 /* Every allocation the fast path did not finish. */
@@ -86,7 +96,7 @@ ns_alloc_aligned(size_t align, size_t size)
 	c = aligned_class(align, size);
 	if (c == 0)
 		return ns_large_alloc(size, align, NS_NO_SLOT, 0);
-	return ns_cache_alloc(&ns_caches[c], NS_NO_SLOT, 0);
+	return alloc_class(c);
 }
 
 size_t

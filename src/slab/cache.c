@@ -63,8 +63,8 @@ more_descriptors(void)
 		struct kmem_cache *c = (struct kmem_cache *)(void *)p;
 
 		memset(p, 0, size);
-		c->id = next_id++;
-		ns_cache_of_id[c->id] = c;
+		c->user_tag = NS_TAG_USER;
+		ns_cache_name_bin(c, next_id++);
 		c->depots = (struct ns_depot *)(void *)(p + head);
 		ns_list_append(&unused, &c->link);
 	}
@@ -94,8 +94,6 @@ lay_out(struct kmem_cache *c, unsigned size, unsigned align, slab_flags_t flags,
 		c->link_off = (unsigned)ns_round_up(size, sizeof(void *));
 		s = c->link_off + (unsigned)sizeof(struct ns_free);
 	}
-	c->owner_tag = c->link_off != 0;
-	c->empty.free = ns_end(c);
 	c->ctor = ctor;
 	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
 			      flags);
@@ -320,10 +318,10 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 	if (ns_likely(off < ns_total)) {
 		s = (struct ns_slab *)(void *)ns_unit_head(
 		    ns_units + (off >> NS_UNIT_SHIFT));
-		if (ns_likely(ns_load_relaxed(&s->owner) ==
-				  (uintptr_t)h + c->owner_tag &&
-			      s->cache == c &&
-			      ns_free_home(h, s, obj, c->link_off)))
+		if (ns_likely(ns_load_relaxed(&s->tag) ==
+				  (h->tag | NS_TAG_USER) &&
+			      s->cache == c && c->id < h->nbins &&
+			      ns_bin_push(h, s, obj, c->link_off)))
 			return;
 	}
 	u = ns_run_of(obj);

@@ -75,6 +75,15 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	return 0;
 }
 
+/* The descriptor gets its id, and with it a bin in every heap. */
+void
+ns_cache_name_bin(struct kmem_cache *c, unsigned id)
+{
+	c->id = id;
+	c->bin = (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
+	ns_cache_of_id[id] = c;
+}
+
 uint16_t ns_bin_map[NS_DIRECT_MAX / 16];
 
 void
@@ -82,22 +91,19 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 {
 	unsigned c, i, s;
 
-	for (i = 0; i < NS_DIRECT_MAX / 16; i++)
-		ns_bin_map[i] =
-		    (uint16_t)(NS_HEAP_HEADER + ns_class_of(16 * i + 16) *
-						    sizeof(struct ns_bin));
 	for (c = 1; c < NS_NCLASS; c++) {
 		struct kmem_cache *cache = &ns_caches[c];
 		unsigned size = class_size(c);
 
-		cache->id = c;
+		ns_cache_name_bin(cache, c);
 		ns_cache_setup(cache, size, size,
 			       (unsigned)ns_min(size & -size, COLOR_SPAN), 0);
-		cache->empty.free = ns_end(cache);
-		ns_cache_of_id[c] = cache;
 		ns_format(cache->name, sizeof(cache->name), "kmalloc-%u", size);
 		cache->depots = depots + c * nslots;
 		for (s = 0; s < nslots; s++)
 			ns_depot_init(&cache->depots[s], cache, s);
 	}
+	for (i = 0; i < NS_DIRECT_MAX / 16; i++)
+		ns_bin_map[i] =
+		    (uint16_t)ns_caches[ns_class_of(16 * i + 16)].bin;
 }

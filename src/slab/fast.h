@@ -2,19 +2,16 @@
 /*
  * slab/fast.h - the two paragraphs that every program spends its time in.
  *
- * Allocation pops the current slab of the home heap's bin.  A free object
- * holds the exclusive or of its own address, the next object's and a secret;
- * so one decode gives the *distance bits* of the next object, and one
- * compare tells that it lies in the same slab, that the list goes on (the
- * last object's decode is far away), and that nobody has overwritten it.
+ * Allocation pops the magazine of the home heap's bin: an array of free
+ * objects, whose first item is NULL and stays.  Freeing finds the slab by
+ * arithmetic, asks whether it is on the home heap's node, whether the address
+ * is an object's start (n is a multiple of d if and only if
+ * n * ceil(2^64/d) mod 2^64 is less than ceil(2^64/d); Lemire, Kaser and Kurz
+ * 2019), whether it is free already, and pushes it on the magazine.
  *
- * Freeing finds the slab by arithmetic, asks whether this heap owns it,
- * whether the address is an object's start (n is a multiple of d if and only
- * if n * ceil(2^64/d) mod 2^64 is less than ceil(2^64/d); Lemire, Kaser and
- * Kurz 2019), whether it is free already, and pushes it.
- *
- * Everything else, every rare case and every error, is in one of the slow
- * paths.
+ * Neither touches what another thread writes, nor the slab's own books: an
+ * object in a magazine is in use as far as its slab knows.  Everything else,
+ * every rare case and every error, is in one of the slow paths.
  */
 #ifndef NS_FAST_H
 #define NS_FAST_H
@@ -28,21 +25,24 @@ ns_at_home(const struct ns_heap *h)
 	return ns_load_relaxed(h->cpu_word) == h->cpu;
 }
 
-/* Pops @bin if it has at least two objects. */
+/* Pops @bin's magazine; NULL when it is empty. */
 ns_inline void *
 ns_bin_pop(struct ns_bin *bin, uint32_t link_off)
 {
-	struct ns_slab *s = bin->current;
-	char *obj = s->free;
-	struct ns_free *f = (struct ns_free *)(void *)(obj + link_off);
-	uint64_t distance = f->link ^ ns_key;
+	void **top = bin->top;
+	char *obj = *top;
 
-	if (ns_unlikely(distance >= NS_SLAB_SPAN))
+	if (ns_unlikely(obj == NULL))
 		return NULL;
-	s->free = (void *)((uintptr_t)obj ^ distance);
-	s->used++;
-	f->mark = 0;
+	ns_store_relaxed(&bin->top, top - 1);
+	((struct ns_free *)(void *)(obj + link_off))->mark = 0;
 	return obj;
+}
+
+ns_inline struct ns_bin *
+ns_bin_at(struct ns_heap *h, uint32_t offset)
+{
+	return (struct ns_bin *)(void *)((char *)h + offset);
 }
 
 /* The pop alone: NULL when it takes more than that. */
@@ -54,8 +54,7 @@ ns_malloc_try(size_t size)
 
 	if (ns_unlikely(i >= NS_DIRECT_MAX / 16 || !ns_at_home(h)))
 		return NULL;
-	return ns_bin_pop((struct ns_bin *)(void *)((char *)h + h->bin_of[i]),
-			  0);
+	return ns_bin_pop(ns_bin_at(h, h->bin_of[i]), 0);
 }
 
 ns_inline void *
@@ -74,30 +73,45 @@ ns_is_object(const struct ns_slab *s, const void *obj)
 	       s->inverse;
 }
 
-/* The owner's push; false when the object is free already or misplaced. */
-ns_inline bool
+/* The owner's push of a marked object on the slab's own list. */
+ns_inline void
 ns_slab_push_own(struct ns_slab *s, void *obj, uint32_t link_off)
 {
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
 
-	if (ns_unlikely(!ns_is_object(s, obj) || f->mark == (uintptr_t)s))
-		return false;
-	f->mark = (uintptr_t)s;
-	f->link = ((uintptr_t)obj ^ ns_key) ^ (uintptr_t)s->free;
-	ns_store_release(&s->free, obj); /* in order, for fork()'s child */
-	return true;
+	f->link = (uintptr_t)obj ^ ns_key ^ (uintptr_t)s->free;
+	ns_store_release(&s->free, obj); /* in order, for fork's child */
+	s->used--;
 }
 
-/* @s is owned by @home, the home heap; false as above. */
+/*
+ * Frees @obj of @s, which is on the node of @home, the home heap: into the
+ * magazine; or, when frees pass it by and the slab is the heap's, there.
+ * False: neither, or the object is free already or misplaced.
+ */
 ns_inline bool
-ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
-	     uint32_t link_off)
+ns_bin_push(struct ns_heap *home, struct ns_slab *s, void *obj,
+	    uint32_t link_off)
 {
-	if (ns_unlikely(!ns_slab_push_own(s, obj, link_off)))
+	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
+	struct ns_bin *bin = ns_bin_at(home, s->bin);
+	void **top = bin->top;
+
+	if (ns_unlikely(!ns_is_object(s, obj) || f->mark == (uintptr_t)s))
 		return false;
+	if (ns_likely(top != bin->limit)) {
+		f->mark = (uintptr_t)s;
+		top[1] = obj;
+		ns_store_release(&bin->top, top + 1); /* as above */
+	} else if (top == bin->items && ns_load_relaxed(&s->owner) == home) {
+		f->mark = (uintptr_t)s;
+		ns_slab_push_own(s, obj, link_off);
+		if (ns_unlikely(s->used == 0))
+			ns_heap_emptied(home, s);
+	} else {
+		return false;
+	}
 	ns_owner_add(&home->frees, 1);
-	if (ns_unlikely(--s->used == 0))
-		ns_slab_emptied(s);
 	return true;
 }
 
@@ -114,9 +128,10 @@ ns_free_fast(void *p)
 	}
 	s = (struct ns_slab *)(void *)ns_unit_head(ns_units +
 						   (off >> NS_UNIT_SHIFT));
-	if (ns_unlikely(ns_load_relaxed(&s->owner) != (uintptr_t)h ||
-			!ns_free_home(h, s, p, 0)))
+	if (ns_unlikely(ns_load_relaxed(&s->tag) != h->tag))
 		ns_free_slow(p);
+	else if (ns_unlikely(!ns_bin_push(h, s, p, 0)))
+		ns_slab_free(s, p);
 }
 
 #endif

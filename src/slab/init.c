@@ -37,8 +37,7 @@ wake(void)
 	if (u == NULL || ns_registry_init() != 0)
 		return -ENOMEM;
 	ns_run_publish(u, NS_KIND_HEAP);
-	/* ns_none must never decode to a distance: fast.h. */
-	ns_key = ns_os_random() & ~(1ul << 62);
+	ns_key = ns_os_random();
 	ns_classes_init((struct ns_depot *)(void *)ns_unit_addr(u), nslots);
 	return 0;
 }

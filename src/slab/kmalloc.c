@@ -136,6 +136,7 @@ numaslab_trim(size_t keep)
 
 	if (!ns_is_awake())
 		return 0;
+	ns_magazines_flush();
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		sum += ns_pool_purge(s, keep);
 	return sum;

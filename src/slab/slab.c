@@ -6,33 +6,34 @@
  *    shared free list, and the list's first object:
  *
  *	OWNED  a heap has it: its current slab, or one in its bin's list.
- *	       The shared list is what other threads freed; the owner's own
- *	       frees go to slab->free without atomics.
- *	FULL   nobody has it and no list holds it: every object is
- *	       allocated, the shared list is empty, nothing is uncarved.
+ *	       The shared list is what other threads freed; what the owner
+ *	       frees goes to slab->free, under its heap's lock.
+ *	FULL   nobody has it and no list holds it: every object is in use
+ *	       (allocated, or in a magazine), the shared list is empty,
+ *	       nothing is uncarved.
  *	DEPOT  nobody has it; it is in its node's depot for the cache, and
  *	       the shared list holds *all* its free objects.
  *
  * 2. Transitions, each one CAS on the word:
  *
- *	OWNED -> OWNED  any thread pushes an object; the owner takes the list
+ *	OWNED -> OWNED  any thread pushes objects; the owner takes the list
  *	OWNED -> FULL   the owner, if the shared list is empty
  *	OWNED -> DEPOT  the owner, under the depot's lock, adding its own list
  *	FULL  -> OWNED  a thread at home on the slab's node, freeing the first
- *			object: it has the slab from then on
- *	FULL  -> DEPOT  any other thread freeing the first object, under the
+ *			objects: it has the slab from then on
+ *	FULL  -> DEPOT  any other thread freeing the first objects, under the
  *			depot's lock
- *	DEPOT -> DEPOT  any thread pushes an object
+ *	DEPOT -> DEPOT  any thread pushes objects
  *	DEPOT -> OWNED  under the depot's lock: a heap adopts the slab, or a
  *			thread that saw it become all free takes it to delete
  *
  * 3. Invariants.  DEPOT if and only if the slab is in the depot's list, for
  *    both change under the depot's lock, and slab->depot is set before the
- *    word, so that whoever sees DEPOT sees it.  slab->owner is nonzero only
- *while OWNED, and written only by the owner: before it lets go (release CAS)
- *    and after it took (acquire CAS); so a thread that compares it with its
- *    own heap is right whenever they are equal.  free, used and carved are
- *    the owner's; an acquiring CAS to OWNED makes them the new owner's.
+ *    word, so that whoever sees DEPOT sees it.  slab->owner is not NULL only
+ *    while OWNED, and written only by the owner: before it lets go (release
+ *    CAS) and after it took (acquire CAS); so a thread that compares it with
+ *    its own heap is right whenever they are equal.  free, used and carved
+ *    are the owner's; an acquiring CAS to OWNED makes them the new owner's.
  *
  * 4. A slab all of whose objects are free is deleted by its owner when it
  *    counts used == 0, or by the thread whose push made the shared list
@@ -80,8 +81,7 @@ head_of(const struct ns_slab *s, uint64_t word)
 {
 	uint64_t head = (uint32_t)word >> 2;
 
-	return head == 0 ? ns_end(s->cache)
-			 : slab_base(s) + ((head - 1) << HEAD_SHIFT);
+	return head == 0 ? NULL : slab_base(s) + ((head - 1) << HEAD_SHIFT);
 }
 
 static uint64_t
@@ -97,43 +97,21 @@ make_word(const struct ns_slab *s, enum state state, const void *head,
 	return (uint64_t)n << 32 | index << 2 | (uint64_t)state;
 }
 
-static void
-set_link(const struct ns_slab *s, void *obj, const void *next)
-{
-	struct ns_free *f = ns_free_of(s->cache, obj);
-
-	f->link = (uintptr_t)next ^ (uintptr_t)obj ^ ns_key;
-	f->mark = (uintptr_t)s;
-}
-
-/*
- * The next object of a free list, or the end.  A link that leaves the slab
- * was overwritten by somebody who wrote to a free object.
- */
-void *
-ns_slab_next(const struct ns_slab *s, const void *obj)
-{
-	const struct ns_free *f = ns_free_of(s->cache, (void *)obj);
-	uintptr_t next = f->link ^ (uintptr_t)obj ^ ns_key;
-
-	if (next != (uintptr_t)ns_end(s->cache) &&
-	    next - (uintptr_t)slab_base(s) >= (uintptr_t)s->cache->units
-						  << NS_UNIT_SHIFT)
-		ns_bad_link(s->cache, obj);
-	return (void *)next;
-}
-
-/* The objects [carved, carved + n), in order, go in front of s->free. */
 void
-ns_slab_carve(struct ns_slab *s, uint32_t n)
+ns_slab_link(const struct ns_slab *s, void *obj, const void *next)
 {
-	char *first = s->first + (size_t)s->carved * s->size, *p = first;
+	ns_free_of(s->cache, obj)->link =
+	    (uintptr_t)next ^ (uintptr_t)obj ^ ns_key;
+}
 
-	for (uint32_t i = 1; i < n; i++, p += s->size)
-		set_link(s, p, p + s->size);
-	set_link(s, p, s->free);
-	s->free = first;
-	ns_store_relaxed(&s->carved, s->carved + n);
+/* Links @objs in their order, and the last to @next. */
+void
+ns_slab_chain(const struct ns_slab *s, void **objs, unsigned n,
+	      const void *next)
+{
+	for (unsigned i = 0; i + 1 < n; i++)
+		ns_slab_link(s, objs[i], objs[i + 1]);
+	ns_slab_link(s, objs[n - 1], next);
 }
 
 static unsigned
@@ -164,9 +142,10 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->size = c->size;
 	s->nobj = c->nobj;
 	s->inverse = c->inverse;
-	s->free = ns_end(c);
+	s->bin = c->bin;
 	s->first = ns_unit_addr(u) + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
+	ns_store_relaxed(&s->tag, ns_tag(slot_of(s), c->user_tag));
 	ns_run_publish(u, NS_KIND_SLAB);
 	return s;
 }
@@ -175,31 +154,31 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 void
 ns_slab_delete(struct ns_slab *s)
 {
-	ns_store_relaxed(&s->owner, 0ul);
+	ns_store_relaxed(&s->owner, NULL);
+	ns_store_relaxed(&s->tag, 0u);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
 	ns_run_free((struct ns_unit *)(void *)s, false);
 }
 
 /*
- * Frees an object into a slab that is not the caller's.  NS_WAS_FULL: the
- * slab is FULL and nothing was done.
+ * Frees @n marked objects of a slab that is not the caller's.  NS_WAS_FULL:
+ * the slab is FULL and nothing was done.
  */
 enum ns_push
-ns_slab_push(struct ns_slab *s, void *obj)
+ns_slab_push(struct ns_slab *s, void **objs, unsigned n)
 {
 	uint64_t old = ns_load_relaxed(&s->remote), new;
 	uint32_t carved = ns_load_relaxed(&s->carved);
 
+	ns_slab_chain(s, objs, n, NULL);
 	do {
-		if (state_of(old) == FULL) {
-			/* An earlier round may have marked it. */
-			ns_free_of(s->cache, obj)->mark = 0;
+		if (state_of(old) == FULL)
 			return NS_WAS_FULL;
-		}
-		set_link(s, obj, head_of(s, old));
-		new = make_word(s, state_of(old), obj, count_of(old) + 1);
+		ns_slab_link(s, objs[n - 1], head_of(s, old));
+		new =
+		    make_word(s, state_of(old), objs[0], count_of(old) + n);
 		/*
-		 * Releases the link to collect, adopt and reap; acquires
+		 * Releases the links to collect, adopt and reap; acquires
 		 * slab->depot from whoever made the state DEPOT.
 		 */
 	} while (!ns_cas_acq_rel(&s->remote, &old, new));
@@ -216,7 +195,7 @@ ns_slab_collect(struct ns_slab *s, uint32_t *count)
 
 	*count = 0;
 	if (count_of(word) == 0)
-		return ns_end(s->cache);
+		return NULL;
 	word = ns_xchg_acquire(&s->remote, make_word(s, OWNED, NULL, 0));
 	ns_assert(state_of(word) == OWNED);
 	*count = count_of(word);
@@ -228,10 +207,10 @@ bool
 ns_slab_let_go_full(struct ns_slab *s)
 {
 	uint64_t empty = make_word(s, OWNED, NULL, 0);
-	uintptr_t owner = s->owner;
+	struct ns_heap *owner = s->owner;
 
-	ns_assert(s->free == ns_end(s->cache) && s->carved == s->nobj);
-	ns_store_relaxed(&s->owner, 0ul);
+	ns_assert(s->free == NULL && s->carved == s->nobj);
+	ns_store_relaxed(&s->owner, NULL);
 	if (ns_cas_release(&s->remote, &empty, make_word(s, FULL, NULL, 0)))
 		return true;
 	ns_store_relaxed(&s->owner, owner);
@@ -245,13 +224,6 @@ ns_slab_take_full(struct ns_slab *s)
 	uint64_t full = make_word(s, FULL, NULL, 0);
 
 	return ns_cas_acquire(&s->remote, &full, make_word(s, OWNED, NULL, 0));
-}
-
-/* A moment's answer: the state changes only if the caller's object allows. */
-bool
-ns_slab_is_full(const struct ns_slab *s)
-{
-	return state_of(ns_load_relaxed(&s->remote)) == FULL;
 }
 
 static void
@@ -282,30 +254,28 @@ ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot)
 	d->total_slabs = 0;
 }
 
-/* FULL -> DEPOT with @obj its only free object.  False: no longer FULL. */
+/* FULL -> DEPOT with @objs its only free objects.  False: no longer FULL. */
 bool
-ns_slab_full_to_depot(struct ns_slab *s, void *obj)
+ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n)
 {
 	uint64_t full = make_word(s, FULL, NULL, 0);
 	struct ns_depot *d = depot_of(s);
-	bool ok = false, last = s->nobj == 1;
+	bool ok = false, last = s->nobj == n;
 
-	set_link(s, obj, ns_end(s->cache));
+	ns_slab_chain(s, objs, n, NULL);
 	ns_lock(&d->lock);
 	if (state_of(ns_load_relaxed(&s->remote)) == FULL) {
-		/* @obj keeps the slab alive; the lock keeps depot ours. */
+		/* @objs keep the slab alive; the lock keeps depot ours. */
 		ns_store_relaxed(&s->depot, d);
 		ok = ns_cas_acq_rel(&s->remote, &full,
-				    make_word(s, DEPOT, obj, 1));
+				    make_word(s, DEPOT, objs[0], n));
 		if (ok)
 			depot_insert(d, s);
 		else
 			ns_store_relaxed(&s->depot, NULL);
 	}
 	ns_unlock(&d->lock);
-	if (!ok)
-		ns_free_of(s->cache, obj)->mark = 0;
-	else if (last)
+	if (ok && last)
 		ns_depot_reap(s);
 	return ok;
 }
@@ -322,16 +292,16 @@ ns_slab_own_to_depot(struct ns_slab *s)
 	uint32_t carved = s->carved, mine = carved - s->used;
 	void *head = s->free, *last = NULL, *p;
 
-	for (p = head; p != ns_end(s->cache); p = ns_slab_next(s, p))
+	for (p = head; p != NULL; p = ns_free_next(s->cache, p))
 		last = p;
-	s->free = ns_end(s->cache);
-	ns_store_relaxed(&s->owner, 0ul);
+	s->free = NULL;
+	ns_store_relaxed(&s->owner, NULL);
 	ns_lock(&d->lock);
 	depot_insert(d, s);
 	do {
 		ns_assert(state_of(old) == OWNED);
 		if (last != NULL)
-			set_link(s, last, head_of(s, old));
+			ns_slab_link(s, last, head_of(s, old));
 		new = make_word(s, DEPOT, last != NULL ? head : head_of(s, old),
 				count_of(old) + mine);
 	} while (!ns_cas_acq_rel(&s->remote, &old, new));

@@ -3,16 +3,18 @@
  * slab/slab.h - slabs, heaps, depots: what the objects of a cache live in.
  *
  * An allocation is satisfied in this order:
- *  1. the home heap's bin for the cache: pop its current slab's free list;
- *  2. the same slab: what other threads freed meanwhile, then objects never
- *     used yet ("carved" from the slab's memory);
+ *  1. the home heap's bin for the cache: pop its magazine, an array of free
+ *     objects that lie on the heap's node, in whoever's slab;
+ *  2. the bin's current slab refills the magazine: its free list, what other
+ *     threads freed into it, then objects never used yet ("carved" from the
+ *     slab's memory);
  *  3. another slab of the bin that has free objects;
  *  4. the node's depot for the cache: adopt a slab nobody owns;
  *  5. a new slab from the node's page pool.
  *
- *	thread ---- heap (node 0) -- bin[cache] -- current slab
- *	   |            ^                    \---- slabs with free objects
- *	   |          ns_home (TLS)
+ *	thread ---- heap (node 0) -- bin[cache] -- magazine
+ *	   |            ^                   |\---- current slab
+ *	   |          ns_home (TLS)          \---- slabs with free objects
  *	    `------ heap (node 1) -- ...
  *
  *	cache ----- depot (node 0) -- slabs with free objects, owned by nobody
@@ -43,7 +45,8 @@
  */
 #define NS_NCLASS (1 + 8 + 9 * 8)
 
-/* A heap is one unit: header, then bins to its end. */
+/* A heap is two units: header and bins, then the magazines' arrays. */
+#define NS_HEAP_UNITS  2u
 #define NS_HEAP_HEADER 2048u
 #define NS_MAX_CACHES  ((NS_UNIT - NS_HEAP_HEADER) / sizeof(struct ns_bin))
 
@@ -51,9 +54,9 @@ struct ns_heap;
 struct ns_thread;
 
 /*
- * A slab is its first unit's descriptor.  [o] owner thread only.  The first
- * cache line is what the owner's fast paths touch, the second what others
- * write and the slow paths need.
+ * A slab is its first unit's descriptor.  The first cache line never changes
+ * while the slab lives, and is all that a fast free reads; the second is what
+ * slow paths write.  [h] the owner, holding its heap's lock.
  */
 struct ns_slab {
 	struct {
@@ -61,51 +64,75 @@ struct ns_slab {
 		uint8_t kind, zero;
 		uint16_t slot;
 		uint32_t nunits;
+		uint32_t tag; /* [I] ns_tag() */
 	};
-	uint32_t used;    /* [o] objects not in free: allocated, or
-			     freed by others and not collected */
-	uintptr_t owner;  /* [a] the heap, plus the cache's owner_tag;
-			     written by the owner, others compare */
-	void *free;       /* [o] free list, the last freed first */
-	uint64_t inverse; /* [I] 2^64 / size rounded up: divides by size */
-	char *first;      /* [I] object 0, after the color offset */
+	uint64_t inverse;         /* [I] 2^64 / size rounded up: divides */
+	char *first;              /* [I] object 0, after the color offset */
 	struct kmem_cache *cache; /* [I] */
-	uint32_t carved; /* [o] objects that were ever in a free list */
-	uint32_t nobj;   /* [I] */
+	uint32_t bin;             /* [I] offset of the cache's bin in a heap */
+	uint32_t nobj;            /* [I] */
+	uint32_t size;            /* [I] distance of objects */
 	/* second cache line */
-	uint64_t remote;        /* [a] state, list and count: see slab.c */
-	struct ns_list link;    /* [o] bin's list, or [d] depot's */
+	uint64_t remote __attribute__((aligned(NS_CACHELINE)));
+	/* [a] state, list and count: see slab.c */
+	struct ns_heap *owner;  /* [a] written by the owner, others compare */
+	void *free;             /* [o] free list, the last freed first */
+	uint32_t used;          /* [o] objects not in free: allocated, or in
+				   magazines, or freed by others and not
+				   collected */
+	uint32_t carved;        /* [h] objects that were ever free */
+	struct ns_list link;    /* [h] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
-	uint32_t size;          /* [I] distance of objects */
 };
 _Static_assert(sizeof(struct ns_slab) <= sizeof(struct ns_unit), "overlays it");
-_Static_assert(offsetof(struct ns_slab, remote) == 64, "hot fields: one line");
 _Static_assert(offsetof(struct ns_slab, slot) ==
-		       offsetof(struct ns_unit, slot) &&
-		   offsetof(struct ns_slab, nunits) ==
-		       offsetof(struct ns_unit, nunits),
+			   offsetof(struct ns_unit, slot) &&
+		       offsetof(struct ns_slab, tag) ==
+			   offsetof(struct ns_unit, tag),
 	       "the same header");
 
+/*
+ * What a heap and a slab have in common when the slab's objects may go into
+ * the heap's magazines: the node, plus @user for those of kmem_caches, which
+ * free() leaves to a slow path.  Never 0, which is every other run's.
+ */
+#define NS_TAG_USER 0x10000u
+
+ns_inline uint32_t
+ns_tag(unsigned slot, uint32_t user)
+{
+	return (slot + 1) | user;
+}
+
 struct ns_bin {
-	struct ns_slab *current; /* [o] malloc pops this; the cache's empty
-				    slab stands for none */
-	struct ns_list slabs;    /* [o] others with free objects */
-	void *stash;             /* [o] an object freed into a full slab that
-				    stays full; NULL: none */
+	void **top;              /* [o] the next object to hand out, or items */
+	void **limit;            /* [o] where top is when the array is full, or
+				    items: frees pass it by */
+	void **items;            /* [h] the array; items[0] is NULL for ever */
+	void **seen;             /* [h] top when the tick came by last */
+	struct ns_slab *current; /* [h] or NULL */
+	struct ns_list slabs;    /* [h] others with free objects */
+	uint32_t words;          /* [h] of the array, items[0] included */
+	uint32_t size;           /* [h] of an object */
 };
+_Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
 /*
- * One thread's view of one node.  Everything is the owner thread's; its
- * slow paths also hold the lock, so that fork and reapers can.
+ * One thread's view of one node.  [o] the owner thread's, without a lock;
+ * [h] under the lock, which the owner takes in every slow path, and fork
+ * and reapers once the owner is gone or stopped.
  */
 struct ns_heap {
 	const uint32_t *cpu_word; /* [o] rseq's cpu_id, or &cpu: no check */
 	uint32_t cpu;             /* [o] the CPU this heap was chosen for */
+	uint32_t tag;             /* [I] ns_tag(slot, 0) */
 	uint32_t slot;            /* [I] */
-	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
-	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t nbins;           /* [o] bins from here on were never used */
+	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	uint64_t frees;           /* [o] frees that took the fast path */
+	struct ns_lock lock;      /* NS_RANK_HEAP */
+	uint32_t ticks;           /* [h] slow paths taken */
+	uint32_t arrays;          /* [h] where the next array can be */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
 	uint16_t bin_of[NS_DIRECT_MAX / 16]; /* [I] (size - 1) / 16 to the
 						offset of a bin */
@@ -145,8 +172,8 @@ struct kmem_cache {
 	uint32_t objsize;   /* [I] what was asked for */
 	uint32_t align;     /* [I] */
 	uint32_t link_off;  /* [I] where a free object's link is */
-	uint32_t owner_tag; /* [I] 1 when link_off is not 0: keeps such
-			       objects off free()'s fast path */
+	uint32_t bin;       /* [I] offset of its bin in a heap */
+	uint32_t user_tag;  /* [I] NS_TAG_USER, or 0: a malloc class */
 	uint32_t nobj;      /* [I] in a slab */
 	uint32_t units;     /* [I] of a slab */
 	uint32_t color_step, ncolors; /* [I] */
@@ -156,20 +183,20 @@ struct kmem_cache {
 	struct ns_depot *depots;      /* [I] by slot */
 	struct ns_list link;          /* [c] the list of all caches */
 	char name[32];                /* [I] */
-	struct ns_slab empty;         /* [I] current slab of an empty bin */
 };
 
-/* A free object: its link, encoded, and a mark that tells it is free. */
+/*
+ * A free object: in a free list its link, encoded; in a list or a magazine a
+ * mark that tells it is free.
+ */
 struct ns_free {
 	uint64_t link; /* next ^ this ^ ns_key */
 	uint64_t mark; /* the slab's descriptor; 0 in an allocated object */
 };
 
 extern __thread struct ns_heap *ns_home ns_tls_model;
-extern struct ns_heap ns_heap_none;  /* every thread's first home: empty */
-extern const struct ns_free ns_none; /* where free lists end */
-extern uint64_t ns_key;              /* [I] random */
-extern struct ns_slab ns_slab_none;  /* current slab of bin 0, class none */
+extern struct ns_heap ns_heap_none; /* every thread's first home: empty */
+extern uint64_t ns_key;             /* [I] random */
 extern struct kmem_cache ns_caches[NS_NCLASS];
 extern struct kmem_cache *ns_cache_of_id[]; /* [c] never changes once set */
 
@@ -177,16 +204,6 @@ ns_inline struct ns_free *
 ns_free_of(const struct kmem_cache *c, void *obj)
 {
 	return (struct ns_free *)((char *)obj + c->link_off);
-}
-
-/*
- * What a free list of the cache ends with: adding link_off gives ns_none,
- * whose link never decodes to a distance (fast.h).
- */
-ns_inline void *
-ns_end(const struct kmem_cache *c)
-{
-	return (void *)((uintptr_t)&ns_none - c->link_off);
 }
 
 ns_inline struct ns_slab *
@@ -212,6 +229,7 @@ ns_class_of(size_t size)
 /* class.c: size classes and the geometry of slabs. */
 extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
+void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
 
@@ -255,34 +273,69 @@ void ns_large_free(struct ns_unit *u, void *p);
 size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);
 
-/* heap.c: bins. */
+/* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
-void *ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c);
 void ns_slab_free(struct ns_slab *s, void *obj);
-void ns_slab_emptied(struct ns_slab *s);
-void ns_heap_reset(struct ns_heap *h, unsigned slot);
-void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
+void ns_bin_reset(struct ns_bin *bin, unsigned id);
+struct ns_bin *ns_bin_of(struct ns_heap *h, const struct kmem_cache *c);
+void ns_bin_flush(struct ns_heap *h, struct ns_bin *bin);
+void ns_magazines_flush(void); /* the calling thread's, all of them */
 _Noreturn void ns_bad_free(const void *p, const char *why);
 _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
+
+/*
+ * heap.c: the slabs of a bin.  The caller holds the heap's lock.
+ *
+ * ns_heap_take - up to @want free objects, marked as such, to @out, the one to
+ * be used first last.  With constructors to run the lock is given up for a
+ * while.
+ * ns_heap_give - marked objects to their slabs, whoever's those are.  @h may
+ * be NULL: the caller has no heap on their node.
+ * ns_heap_emptied - nothing of @s is in use any more; takes the lock itself.
+ */
+unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
+		      void **out, unsigned want);
+void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
+void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
+void *ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c);
+void ns_heap_reset(struct ns_heap *h, unsigned slot);
+void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
+
+/*
+ * The next object of a free list, or NULL.  A link that leaves the slab was
+ * overwritten by somebody who wrote to a free object.
+ */
+ns_inline void *
+ns_free_next(const struct kmem_cache *c, const void *obj)
+{
+	const struct ns_free *f = ns_free_of(c, (void *)obj);
+	uintptr_t next = f->link ^ (uintptr_t)obj ^ ns_key;
+
+	if (ns_unlikely(next - (uintptr_t)obj + NS_SLAB_SPAN >=
+			    2 * NS_SLAB_SPAN &&
+			next != 0))
+		ns_bad_link(c, obj);
+	return (void *)next;
+}
 
 /* slab.c: the protocol of slab->remote. */
 enum ns_push { NS_PUSHED, NS_PUSHED_LAST, NS_WAS_FULL };
 struct ns_slab *ns_slab_new(struct kmem_cache *c, unsigned slot,
 			    unsigned flags);
 void ns_slab_delete(struct ns_slab *s);
-enum ns_push ns_slab_push(struct ns_slab *s, void *obj);
+enum ns_push ns_slab_push(struct ns_slab *s, void **objs, unsigned n);
 void *ns_slab_collect(struct ns_slab *s, uint32_t *count);
 bool ns_slab_let_go_full(struct ns_slab *s);
 bool ns_slab_take_full(struct ns_slab *s);
-bool ns_slab_is_full(const struct ns_slab *s);
-bool ns_slab_full_to_depot(struct ns_slab *s, void *obj);
+bool ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n);
 void ns_slab_own_to_depot(struct ns_slab *s);
 struct ns_slab *ns_depot_adopt(struct ns_depot *d);
 void ns_depot_reap(struct ns_slab *s);
 uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
-void *ns_slab_next(const struct ns_slab *s, const void *obj);
-void ns_slab_carve(struct ns_slab *s, uint32_t n);
+void ns_slab_link(const struct ns_slab *s, void *obj, const void *next);
+void ns_slab_chain(const struct ns_slab *s, void **objs, unsigned n,
+		   const void *next);
 
 /* thread.c: the registry of threads. */
 extern struct ns_lock ns_registry_lock; /* NS_RANK_REGISTRY: [r] */
@@ -339,6 +392,7 @@ int ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
 /* This process; never fails once initialised, 0 nodes before. */
 unsigned ns_figures(struct ns_node_figures *out, unsigned max);
 void ns_figures_of(unsigned slot, struct ns_node_figures *out);
+void ns_figures_magazines(unsigned slot, uint64_t items[NS_NCLASS]);
 
 #pragma GCC visibility pop
 #endif

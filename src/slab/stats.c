@@ -5,7 +5,7 @@
  * What the slow paths count is in the pools and the threads' records.  What
  * they do not count, live bytes, is read off the unit descriptors: an owned
  * slab has used minus what others have freed into it, any other one carved
- * minus its shared list.  Everything goes through @read, so
+ * minus its shared list; and what lies in magazines is free.  Everything goes through @read, so
  * the numaslab command walks another process with the same code.  Values
  * move meanwhile; each is read once, and nothing read is trusted as an
  * address without a bound.
@@ -124,23 +124,57 @@ walk_pools(struct walk *w)
 	return error;
 }
 
+/* What lies in the magazines of a heap was counted as live with its slab. */
+static int
+sub_magazines(struct walk *w, const struct ns_heap *h, uint32_t nbins,
+	      struct ns_node_figures *f)
+{
+	struct ns_bin chunk[CHUNK];
+	uint32_t at = 1, got, i;
+	uint64_t items, bytes;
+	int error;
+
+	for (; at < ns_min(nbins, NS_MAX_CACHES); at += got) {
+		got = (uint32_t)ns_min(nbins - at, CHUNK);
+		error = w->read(w->ctx, chunk, h->bin + at,
+				got * sizeof(chunk[0]));
+		if (error != 0)
+			return error;
+		for (i = 0; i < got; i++) {
+			items = (uint64_t)(chunk[i].top - chunk[i].items);
+			if (items > chunk[i].words)
+				continue; /* caught in the middle */
+			bytes = items * chunk[i].size;
+			f->live -= ns_min(bytes, f->live);
+		}
+	}
+	return 0;
+}
+
 /* Adds what a thread, or all dead ones, counted. */
 static int
 add_thread(struct walk *w, const struct ns_thread *at)
 {
+	struct ns_node_figures *f = w->out;
 	struct ns_thread_slot ts;
-	uint64_t fast;
+	struct ns_heap h;
 	unsigned s;
 	int error;
 
-	for (s = w->first; s < w->end; s++) {
-		fast = 0;
-		if ((error = READ(w, &ts, &at->slot[s])) != 0 ||
-		    (ts.heap != NULL &&
-		     (error = READ(w, &fast, &ts.heap->frees)) != 0))
+	for (s = w->first; s < w->end; s++, f++) {
+		if ((error = READ(w, &ts, &at->slot[s])) != 0)
 			return error;
-		w->out[s - w->first].local_frees += ts.local_frees + fast;
-		w->out[s - w->first].remote_frees += ts.remote_frees;
+		f->local_frees += ts.local_frees;
+		f->remote_frees += ts.remote_frees;
+		if (ts.heap == NULL)
+			continue;
+		error = w->read(w->ctx, &h, ts.heap,
+				offsetof(struct ns_heap, bin_of));
+		if (error == 0)
+			error = sub_magazines(w, ts.heap, h.nbins, f);
+		if (error != 0)
+			return error;
+		f->local_frees += h.frees;
 	}
 	return 0;
 }
@@ -237,4 +271,22 @@ void
 ns_figures_of(unsigned slot, struct ns_node_figures *out)
 {
 	figures(slot, slot + 1, out);
+}
+
+/* Objects of malloc's classes in magazines on @slot, by class. */
+__attribute__((no_sanitize("thread"))) void
+ns_figures_magazines(unsigned slot, uint64_t items[NS_NCLASS])
+{
+	const struct ns_heap *h;
+	struct ns_list *l;
+	unsigned c;
+
+	memset(items, 0, NS_NCLASS * sizeof(items[0]));
+	ns_lock(&ns_registry_lock);
+	ns_list_for_each (l, &ns_threads) {
+		h = ns_container_of(l, struct ns_thread, link)->slot[slot].heap;
+		for (c = 1; h != NULL && c < NS_NCLASS; c++)
+			items[c] += (uint64_t)(h->bin[c].top - h->bin[c].items);
+	}
+	ns_unlock(&ns_registry_lock);
 }

@@ -20,7 +20,7 @@
  * 4. The registry's lock guards the list, the spares and the sums of the
  *    dead.  Heaps stay in the registry until they are abandoned.
  */
-#include "slab/fast.h"
+#include "slab/slab.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -28,14 +28,6 @@
 
 #define REAP_EVERY 64u
 #define SPARES_MAX 64u /* of a node: about 8 KiB resident each */
-
-/* Its CPU never matches: every use is a slow one. */
-struct ns_heap ns_heap_none = {
-	.cpu_word = &(const uint32_t){ 0 },
-	.cpu = 1,
-	.bin_of = { [0 ... NS_DIRECT_MAX / 16 - 1] = NS_HEAP_HEADER },
-	.bin = { { .current = &ns_slab_none } },
-};
 
 __thread struct ns_heap *ns_home ns_tls_model = &ns_heap_none;
 
@@ -77,9 +69,9 @@ heap_new(unsigned slot)
 	}
 	ns_unlock(&ns_registry_lock);
 	if (h == NULL) {
-		u = ns_run_alloc(slot, 1, 1, NS_RUN_STRICT);
+		u = ns_run_alloc(slot, NS_HEAP_UNITS, 1, NS_RUN_STRICT);
 		if (u == NULL)
-			u = ns_run_alloc(slot, 1, 1, 0);
+			u = ns_run_alloc(slot, NS_HEAP_UNITS, 1, 0);
 		if (u == NULL)
 			return NULL;
 		h = (struct ns_heap *)(void *)ns_unit_addr(u);
