@@ -177,7 +177,16 @@ lookup(const struct ns_ctl_call *c, uint64_t *value)
 	return 0;
 }
 
-/* Thread caches are names without effect: our lists are in the slabs. */
+static int
+flush(const struct ns_ctl_call *c, uint64_t value)
+{
+	(void)c;
+	(void)value;
+	ns_magazines_flush();
+	return 0;
+}
+
+/* Explicit caches are names without effect: a thread has its magazines. */
 static int
 tcache_create(const struct ns_ctl_call *c, uint64_t *value)
 {
@@ -256,7 +265,7 @@ class_figure(const struct ns_ctl_call *c, uint64_t *value)
 	return 0;
 }
 
-/* Bytes in live objects of size classes. */
+/* Bytes in objects of size classes, those in magazines included. */
 static uint64_t
 small_bytes(unsigned slot)
 {
@@ -281,6 +290,7 @@ enum figure {
 	METADATA,
 	SMALL,
 	LARGE,
+	CACHED,
 	PACTIVE, /* from here on in pages */
 	PDIRTY,
 	PURGED
@@ -296,7 +306,7 @@ compute(enum figure what, unsigned slot)
 	held = f.used + f.retained;
 	switch (what) {
 	case ALLOCATED:
-		return f.live;
+		return f.live + f.cached;
 	case ACTIVE:
 		return f.used;
 	case RESIDENT:
@@ -306,9 +316,12 @@ compute(enum figure what, unsigned slot)
 	case METADATA:
 		return ns_figures_metadata(&f);
 	case SMALL:
-		return ns_min(small_bytes(slot), f.live);
+		return ns_min(small_bytes(slot), f.live + f.cached);
 	case LARGE:
+		f.live += f.cached;
 		return f.live - ns_min(small_bytes(slot), f.live);
+	case CACHED:
+		return f.cached;
 	case PACTIVE:
 		return f.used / ns_page_size;
 	case PDIRTY:
@@ -372,9 +385,9 @@ const struct ns_ctl ns_ctl_table[] = {
 	ROW("max_background_threads", SIZE, constant, set_same, 1),
 
 	ROW("thread.arena", UNSIGNED, home, set_home, 0),
-	ROW("thread.idle", NONE, NULL, nothing, 0),
+	ROW("thread.idle", NONE, NULL, flush, 0),
 	ROW("thread.tcache.enabled", BOOL, constant, set_same, 1),
-	ROW("thread.tcache.flush", NONE, NULL, nothing, 0),
+	ROW("thread.tcache.flush", NONE, NULL, flush, 0),
 
 	NUM("config.cache_oblivious", BOOL, 1),
 	NUM("config.debug", BOOL, IS_DEBUG),
@@ -461,7 +474,7 @@ const struct ns_ctl ns_ctl_table[] = {
 	ROW("stats.arenas.#.base", SIZE, figure, NULL, METADATA),
 	NUM("stats.arenas.#.internal", SIZE, 0),
 	NUM("stats.arenas.#.metadata_thp", SIZE, 0),
-	NUM("stats.arenas.#.tcache_bytes", SIZE, 0),
+	ROW("stats.arenas.#.tcache_bytes", SIZE, figure, NULL, CACHED),
 	ROW("stats.arenas.#.resident", SIZE, figure, NULL, RESIDENT),
 	ROW("stats.arenas.#.dirty_purged", U64, figure, NULL, PURGED),
 	NUM("stats.arenas.#.muzzy_purged", U64, 0),

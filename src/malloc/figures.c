@@ -41,6 +41,7 @@ ns_figures_sum(const struct ns_node_figures *node, unsigned n,
 	memset(sum, 0, sizeof(*sum));
 	for (; n > 0; n--, node++) {
 		sum->live += node->live;
+		sum->cached += node->cached;
 		sum->used += node->used;
 		sum->retained += node->retained;
 		sum->committed += node->committed;
@@ -92,7 +93,10 @@ leave(void)
 	ns_store_release(&owner, 0u);
 }
 
-/* Slabs are read while their owners change them: bounds, not trust. */
+/*
+ * Slabs are read while their owners change them: bounds, not trust.  As in
+ * jemalloc, what a thread keeps at hand is in use for its slab.
+ */
 static void
 count_slab(const struct ns_slab *s, struct ns_class_figures *of)
 {
@@ -115,17 +119,6 @@ count_slab(const struct ns_slab *s, struct ns_class_figures *of)
 	of->nonfull += live < c->nobj;
 }
 
-/* What lies in magazines was counted as live with its slab. */
-static void
-sub_magazines(unsigned slot, struct ns_class_figures *of)
-{
-	uint64_t items[NS_NCLASS];
-
-	ns_figures_magazines(slot, items);
-	for (unsigned c = 1; c < NS_NCLASS; c++)
-		of[c].live -= ns_min(of[c].live, items[c]);
-}
-
 static void
 count_classes(void)
 {
@@ -142,7 +135,6 @@ count_classes(void)
 			if (ns_load_acquire(&u->kind) == NS_KIND_SLAB)
 				count_slab((const struct ns_slab *)(void *)u,
 					   classes[s]);
-		sub_magazines(s, classes[s]);
 	}
 	classes_valid = true;
 }

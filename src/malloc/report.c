@@ -55,7 +55,7 @@ text_node(struct report *r, const struct ns_node_figures *f)
 	put(r,
 	    "allocated: %lu, active: %lu, metadata: %lu, resident: %lu, "
 	    "mapped: %lu, retained: %lu\n",
-	    f->live, f->used, ns_figures_metadata(f),
+	    f->live + f->cached, f->used, ns_figures_metadata(f),
 	    f->used + f->retained + ns_figures_metadata(f), f->used,
 	    f->committed - ns_min(f->used + f->retained, f->committed));
 	put(r,
@@ -141,7 +141,7 @@ string(struct report *r, const char *name, const char *value)
 static void
 json_node(struct report *r, const struct ns_node_figures *f)
 {
-	number(r, "allocated", f->live);
+	number(r, "allocated", f->live + f->cached);
 	number(r, "active", f->used);
 	number(r, "metadata", ns_figures_metadata(f));
 	number(r, "resident", f->used + f->retained + ns_figures_metadata(f));

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define CTOR_BYTES 4096u /* objects constructed at a time, and at least one */
-#define KEEP_UNITS  4u /* an empty slab up to this long may stay in a bin */
+#define KEEP_UNITS 4u    /* an empty slab up to this long may stay in a bin */
 
 void
 ns_heap_reset(struct ns_heap *h, unsigned slot)
@@ -64,8 +64,9 @@ absorb(struct ns_slab *s)
 }
 
 /*
- * pop and carve, which touches no object, put at most @want objects below @end, the first lowest in
- * address or last freed on top, as the magazine hands them out.
+ * pop and carve, which touches no object, put at most @want objects below @end,
+ * the first lowest in address or last freed on top, as the magazine hands them
+ * out.
  */
 static unsigned
 pop(struct ns_slab *s, void **end, unsigned want)

@@ -126,8 +126,8 @@ ns_magazines_flush(void)
 static uint32_t
 full_words(const struct ns_bin *bin)
 {
-	return (uint32_t)ns_max(
-	    ns_min(MAGAZINE_BYTES / bin->size, WORDS_MAX), WORDS_MIN);
+	return (uint32_t)ns_max(ns_min(MAGAZINE_BYTES / bin->size, WORDS_MAX),
+				WORDS_MIN);
 }
 
 /* Frees go into the array: a larger one, if there may be and there is room. */
@@ -178,10 +178,9 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	obj = ns_bin_pop(bin, c->link_off);
 	if (obj == NULL) {
 		grow(h, bin);
-		n = ns_heap_take(h, c, flags, got,
-				 (unsigned)ns_max(ns_min(bin->words / 2,
-							 REFILL_MAX),
-						  1));
+		n = ns_heap_take(
+		    h, c, flags, got,
+		    (unsigned)ns_max(ns_min(bin->words / 2, REFILL_MAX), 1));
 		if (n > 0) {
 			obj = got[--n];
 			ns_free_of(c, obj)->mark = 0;
@@ -259,8 +258,7 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 			grow(h, bin);
 			if (bin->top == bin->limit)
 				flush(h, bin,
-				      (size_t)(bin->top - bin->items + 1) /
-					  2);
+				      (size_t)(bin->top - bin->items + 1) / 2);
 		}
 		tick(h);
 	}

@@ -175,8 +175,7 @@ ns_slab_push(struct ns_slab *s, void **objs, unsigned n)
 		if (state_of(old) == FULL)
 			return NS_WAS_FULL;
 		ns_slab_link(s, objs[n - 1], head_of(s, old));
-		new =
-		    make_word(s, state_of(old), objs[0], count_of(old) + n);
+		new = make_word(s, state_of(old), objs[0], count_of(old) + n);
 		/*
 		 * Releases the links to collect, adopt and reap; acquires
 		 * slab->depot from whoever made the state DEPOT.

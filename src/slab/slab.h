@@ -86,9 +86,9 @@ struct ns_slab {
 };
 _Static_assert(sizeof(struct ns_slab) <= sizeof(struct ns_unit), "overlays it");
 _Static_assert(offsetof(struct ns_slab, slot) ==
-			   offsetof(struct ns_unit, slot) &&
-		       offsetof(struct ns_slab, tag) ==
-			   offsetof(struct ns_unit, tag),
+		       offsetof(struct ns_unit, slot) &&
+		   offsetof(struct ns_slab, tag) ==
+		       offsetof(struct ns_unit, tag),
 	       "the same header");
 
 /*
@@ -167,15 +167,15 @@ struct ns_depot {
 } __attribute__((aligned(NS_CACHELINE)));
 
 struct kmem_cache {
-	uint32_t id;        /* [I] index of its bins */
-	uint32_t size;      /* [I] distance of objects */
-	uint32_t objsize;   /* [I] what was asked for */
-	uint32_t align;     /* [I] */
-	uint32_t link_off;  /* [I] where a free object's link is */
-	uint32_t bin;       /* [I] offset of its bin in a heap */
-	uint32_t user_tag;  /* [I] NS_TAG_USER, or 0: a malloc class */
-	uint32_t nobj;      /* [I] in a slab */
-	uint32_t units;     /* [I] of a slab */
+	uint32_t id;       /* [I] index of its bins */
+	uint32_t size;     /* [I] distance of objects */
+	uint32_t objsize;  /* [I] what was asked for */
+	uint32_t align;    /* [I] */
+	uint32_t link_off; /* [I] where a free object's link is */
+	uint32_t bin;      /* [I] offset of its bin in a heap */
+	uint32_t user_tag; /* [I] NS_TAG_USER, or 0: a malloc class */
+	uint32_t nobj;     /* [I] in a slab */
+	uint32_t units;    /* [I] of a slab */
 	uint32_t color_step, ncolors; /* [I] */
 	slab_flags_t flags;           /* [I] */
 	uint64_t inverse;             /* [I] */
@@ -377,9 +377,11 @@ struct ns_root {
 };
 #define NS_ROOT_VERSION 1u
 
+/* In bytes; cached is what lies in magazines, which live is without. */
 struct ns_node_figures {
 	int node;
-	uint64_t live, used, retained, committed, span, limit, spilled, purged;
+	uint64_t live, cached, used, retained, committed, span, limit, spilled,
+	    purged;
 	uint64_t huge, local_frees, remote_frees, slabs, large_runs;
 };
 
@@ -392,7 +394,6 @@ int ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
 /* This process; never fails once initialised, 0 nodes before. */
 unsigned ns_figures(struct ns_node_figures *out, unsigned max);
 void ns_figures_of(unsigned slot, struct ns_node_figures *out);
-void ns_figures_magazines(unsigned slot, uint64_t items[NS_NCLASS]);
 
 #pragma GCC visibility pop
 #endif

@@ -5,10 +5,10 @@
  * What the slow paths count is in the pools and the threads' records.  What
  * they do not count, live bytes, is read off the unit descriptors: an owned
  * slab has used minus what others have freed into it, any other one carved
- * minus its shared list; and what lies in magazines is free.  Everything goes through @read, so
- * the numaslab command walks another process with the same code.  Values
- * move meanwhile; each is read once, and nothing read is trusted as an
- * address without a bound.
+ * minus its shared list; and what lies in magazines is free.  Everything goes
+ * through @read, so the numaslab command walks another process with the same
+ * code.  Values move meanwhile; each is read once, and nothing read is trusted
+ * as an address without a bound.
  */
 #include "page/pool.h"
 #include "slab/slab.h"
@@ -136,16 +136,17 @@ sub_magazines(struct walk *w, const struct ns_heap *h, uint32_t nbins,
 
 	for (; at < ns_min(nbins, NS_MAX_CACHES); at += got) {
 		got = (uint32_t)ns_min(nbins - at, CHUNK);
-		error = w->read(w->ctx, chunk, h->bin + at,
-				got * sizeof(chunk[0]));
+		error =
+		    w->read(w->ctx, chunk, h->bin + at, got * sizeof(chunk[0]));
 		if (error != 0)
 			return error;
 		for (i = 0; i < got; i++) {
 			items = (uint64_t)(chunk[i].top - chunk[i].items);
 			if (items > chunk[i].words)
 				continue; /* caught in the middle */
-			bytes = items * chunk[i].size;
-			f->live -= ns_min(bytes, f->live);
+			bytes = ns_min(items * chunk[i].size, f->live);
+			f->live -= bytes;
+			f->cached += bytes;
 		}
 	}
 	return 0;
@@ -271,22 +272,4 @@ void
 ns_figures_of(unsigned slot, struct ns_node_figures *out)
 {
 	figures(slot, slot + 1, out);
-}
-
-/* Objects of malloc's classes in magazines on @slot, by class. */
-__attribute__((no_sanitize("thread"))) void
-ns_figures_magazines(unsigned slot, uint64_t items[NS_NCLASS])
-{
-	const struct ns_heap *h;
-	struct ns_list *l;
-	unsigned c;
-
-	memset(items, 0, NS_NCLASS * sizeof(items[0]));
-	ns_lock(&ns_registry_lock);
-	ns_list_for_each (l, &ns_threads) {
-		h = ns_container_of(l, struct ns_thread, link)->slot[slot].heap;
-		for (c = 1; h != NULL && c < NS_NCLASS; c++)
-			items[c] += (uint64_t)(h->bin[c].top - h->bin[c].items);
-	}
-	ns_unlock(&ns_registry_lock);
 }

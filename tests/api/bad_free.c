@@ -156,8 +156,9 @@ set_up(void)
 }
 
 /*
- * An overwritten free object is noticed when it is allocated again.  From its
- * node by name: the child may run on another.
+ * An overwritten object of a slab's free list is noticed when it is allocated
+ * again.  So many are freed that they do not all stay at hand.  From its node
+ * by name: the child may run on another.
  */
 static void
 write_after_free(void *arg)
@@ -165,7 +166,8 @@ write_after_free(void *arg)
 	int node = numaslab_node_of(obj[20]);
 	void *p = NULL;
 
-	kmem_cache_free(cache, obj[20]);
+	for (int i = 20; i < OBJECTS; i++)
+		kmem_cache_free(cache, obj[i]);
 	memset(obj[20], 0x41, 64);
 	for (int i = 0; i < OBJECTS; i++)
 		p = kmem_cache_alloc_node(cache, GFP_KERNEL, node);

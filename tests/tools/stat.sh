@@ -83,7 +83,7 @@ until_true grep -q sleep "/proc/$plain/comm"
 want 1 "$numaslab" stat $plain
 said "numaslab stat: process $plain (sleep) does not run on numaslab"
 
-bash -c 'sleep 0 & echo $! >"$0"; exec sleep 1000' "$work/pid" &
+bash -c 'sleep 0.5 & echo $! >"$0"; exec sleep 1000' "$work/pid" &
 started+=("$!")
 until_true test -s "$work/pid"
 zombie=$(cat "$work/pid")
