@@ -175,6 +175,21 @@ ns_resize_in_place(void *p, size_t size)
 	return size > NS_SLAB_MAX && ns_large_resize(u, size);
 }
 
+/* The size of a block of malloc's classes; 0: it is none. */
+ns_inline size_t
+size_in_class(const void *p)
+{
+	const struct ns_slab *s;
+
+	if (ns_unlikely(!ns_ours(p)))
+		return 0;
+	s = ns_slab_of(p);
+	return ns_load_relaxed(&s->tag) - 1 < NS_TAG_USER - 1 &&
+		       ns_is_object(s, p)
+		   ? s->size
+		   : 0;
+}
+
 /*
  * In place when the block stays at least half used; a large block when the
  * units behind it are free.  A block that grows by a small step will likely
@@ -183,11 +198,14 @@ ns_resize_in_place(void *p, size_t size)
 void *
 ns_realloc(void *p, size_t size)
 {
-	size_t old = ns_usable_size(p);
+	size_t old = size_in_class(p);
 	void *q = NULL;
 
-	if (old > NS_SLAB_MAX ? ns_resize_in_place(p, size)
-			      : size <= old && (size > old / 2 || old <= 64))
+	if (ns_likely(old - size <= old / 2 || (size <= old && old <= 64)))
+		return p;
+	if (old == 0)
+		old = ns_usable_size(p);
+	if (old > NS_SLAB_MAX && ns_resize_in_place(p, size))
 		return p;
 	if (size > old && size < old + old / 4)
 		q = ns_malloc_fast(old + old / 4);
