@@ -320,9 +320,10 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 		    ns_units + (off >> NS_UNIT_SHIFT));
 		if (ns_likely(ns_load_relaxed(&s->tag) ==
 				  (h->tag | NS_TAG_USER) &&
-			      s->cache == c && c->id < h->nbins &&
-			      ns_bin_push(h, s, obj, c->link_off)))
+			      s->cache == c && c->id < h->nbins)) {
+			ns_free_home(h, s, obj, c->link_off);
 			return;
+		}
 	}
 	u = ns_run_of(obj);
 	if (u == NULL || u->kind != NS_KIND_SLAB)

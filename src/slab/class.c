@@ -19,7 +19,8 @@
 
 #include <errno.h>
 
-#define OBJECTS_WANTED 32u   /* a slab's slow paths are shared by its objects */
+#define OBJECTS_WANTED 32u /* a slab's slow paths are shared by its objects */
+#define MAGAZINE_BYTES (256u * 1024) /* of objects, in a full-size magazine */
 #define COLOR_SHIFT    6u    /* at most 1/64 of a slab is given up for color */
 #define COLOR_SPAN     4096u /* offsets beyond a page hit the same sets again */
 
@@ -70,6 +71,8 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	for (c->units = 1; c->units < NS_SLAB_UNITS; c->units *= 2)
 		if ((c->units << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
 			break;
+	c->magazine = (uint32_t)ns_min(MAGAZINE_BYTES / size, NS_MAGAZINE_MAX);
+	c->magazine = (uint32_t)ns_max(c->magazine, NS_MAGAZINE_MIN);
 	c->inverse = UINT64_MAX / size + 1;
 	set_colors(c, c->units << NS_UNIT_SHIFT);
 	return 0;

@@ -87,32 +87,31 @@ ns_slab_push_own(struct ns_slab *s, void *obj, uint32_t link_off)
 /*
  * Frees @obj of @s, which is on the node of @home, the home heap: into the
  * magazine; or, when frees pass it by and the slab is the heap's, there.
- * False: neither, or the object is free already or misplaced.
  */
-ns_inline bool
-ns_bin_push(struct ns_heap *home, struct ns_slab *s, void *obj,
-	    uint32_t link_off)
+ns_inline void
+ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
+	     uint32_t link_off)
 {
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
 	struct ns_bin *bin = ns_bin_at(home, s->bin);
 	void **top = bin->top;
 
-	if (ns_unlikely(!ns_is_object(s, obj) || f->mark == (uintptr_t)s))
-		return false;
-	if (ns_likely(top != bin->limit)) {
+	if (ns_unlikely(!ns_is_object(s, obj) || f->mark == (uintptr_t)s)) {
+		ns_slab_free(s, obj);
+	} else if (ns_likely(top != bin->limit)) {
 		f->mark = (uintptr_t)s;
 		top[1] = obj;
 		ns_store_release(&bin->top, top + 1); /* as above */
+		ns_owner_add(&home->frees, 1);
 	} else if (top == bin->items && ns_load_relaxed(&s->owner) == home) {
 		f->mark = (uintptr_t)s;
 		ns_slab_push_own(s, obj, link_off);
+		ns_owner_add(&home->frees, 1);
 		if (ns_unlikely(s->used == 0))
 			ns_heap_emptied(home, s);
 	} else {
-		return false;
+		ns_slab_free(s, obj);
 	}
-	ns_owner_add(&home->frees, 1);
-	return true;
 }
 
 ns_inline void
@@ -130,8 +129,8 @@ ns_free_fast(void *p)
 						   (off >> NS_UNIT_SHIFT));
 	if (ns_unlikely(ns_load_relaxed(&s->tag) != h->tag))
 		ns_free_slow(p);
-	else if (ns_unlikely(!ns_bin_push(h, s, p, 0)))
-		ns_slab_free(s, p);
+	else
+		ns_free_home(h, s, p, 0);
 }
 
 #endif

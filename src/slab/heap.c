@@ -56,7 +56,7 @@ absorb(struct ns_slab *s)
 	if (s->free != NULL) {
 		for (last = p = list; p != NULL; p = ns_free_next(s->cache, p))
 			last = p;
-		ns_slab_link(s, last, s->free);
+		ns_free_link(s->cache, last, s->free);
 	}
 	s->free = list;
 	s->used -= n;
@@ -303,6 +303,25 @@ give_others(struct ns_heap *h, struct ns_slab *s, void **objs, unsigned n)
 	}
 }
 
+/* The first @n that are of the heap's own slab @s: how many those were. */
+static unsigned
+give_own(struct ns_heap *h, struct ns_slab *s, void **objs, unsigned n)
+{
+	const struct kmem_cache *c = s->cache;
+	void *head = s->free;
+	unsigned i = 0;
+
+	do {
+		ns_free_link(c, objs[i], head);
+		head = objs[i];
+	} while (++i < n && ns_slab_of(objs[i]) == s);
+	ns_store_release(&s->free, head); /* in order, for fork's child */
+	s->used -= i;
+	if (s->used == 0)
+		emptied(h, s);
+	return i;
+}
+
 void
 ns_heap_give(struct ns_heap *h, void **objs, unsigned n)
 {
@@ -311,15 +330,12 @@ ns_heap_give(struct ns_heap *h, void **objs, unsigned n)
 
 	for (; n > 0; objs += i, n -= i) {
 		s = ns_slab_of(objs[0]);
-		i = 1;
 		if (h != NULL && ns_load_relaxed(&s->owner) == h) {
-			ns_slab_push_own(s, objs[0], s->cache->link_off);
-			if (ns_unlikely(s->used == 0))
-				emptied(h, s);
+			i = give_own(h, s, objs, n);
 			continue;
 		}
-		while (i < n && ns_slab_of(objs[i]) == s)
-			i++;
+		for (i = 1; i < n && ns_slab_of(objs[i]) == s; i++)
+			;
 		give_others(h, s, objs, i);
 	}
 }

@@ -28,11 +28,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define MAGAZINE_BYTES (256u * 1024) /* worth of objects, of a full size */
-#define WORDS_MIN      16u           /* of an array, item 0 included */
-#define WORDS_MAX      256u
-#define REFILL_MAX     64u
-#define TICK_EVERY     4u
+#define REFILL_MAX 128u
+#define TICK_EVERY 4u
 
 static void *none[1]; /* an array without room */
 
@@ -123,32 +120,29 @@ ns_magazines_flush(void)
 	}
 }
 
-static uint32_t
-full_words(const struct ns_bin *bin)
+/*
+ * A larger array, up to the full size and if there is room; either way frees
+ * go into it from now on.  False: it is no larger.
+ */
+static bool
+grow(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 {
-	return (uint32_t)ns_max(ns_min(MAGAZINE_BYTES / bin->size, WORDS_MAX),
-				WORDS_MIN);
-}
-
-/* Frees go into the array: a larger one, if there may be and there is room. */
-static void
-grow(struct ns_heap *h, struct ns_bin *bin)
-{
-	uint32_t words = bin->words == 0 ? WORDS_MIN : full_words(bin);
+	uint32_t words = bin->words == 0 ? NS_MAGAZINE_MIN : c->magazine;
 	size_t n = (size_t)(bin->top - bin->items) + 1;
 	size_t end = h->arrays + words * sizeof(void *);
 	void **items = (void **)(void *)((char *)h + h->arrays);
+	bool larger = words > bin->words && end <= NS_HEAP_UNITS * NS_UNIT;
 
-	if (words > bin->words && end <= NS_HEAP_UNITS * NS_UNIT) {
+	if (larger) {
 		memcpy(items, bin->items, n * sizeof(void *));
 		h->arrays = (uint32_t)end;
 		bin->items = items;
 		bin->words = words;
 		ns_store_release(&bin->top, items + n - 1);
 	}
-	words = (uint32_t)ns_min(bin->words, full_words(bin));
-	if (words != 0)
-		bin->limit = bin->items + words - 1;
+	if (bin->words != 0)
+		bin->limit = bin->items + ns_min(bin->words, c->magazine) - 1;
+	return larger;
 }
 
 /* Gives back what a bin has not used since the last time round. */
@@ -177,7 +171,7 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	bin = ns_bin_of(h, c);
 	obj = ns_bin_pop(bin, c->link_off);
 	if (obj == NULL) {
-		grow(h, bin);
+		grow(h, bin, c);
 		n = ns_heap_take(
 		    h, c, flags, got,
 		    (unsigned)ns_max(ns_min(bin->words / 2, REFILL_MAX), 1));
@@ -251,14 +245,11 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	ns_lock(&h->lock);
 	bin = ns_bin_of(h, s->cache);
 	if (bin->top == bin->limit) {
-		if (own || (bin->words > 0 && bin->limit == bin->items)) {
+		if (own || (bin->words != 0 && bin->limit == bin->items)) {
 			ns_bin_flush(h, bin);
 			bin->limit = bin->items;
-		} else {
-			grow(h, bin);
-			if (bin->top == bin->limit)
-				flush(h, bin,
-				      (size_t)(bin->top - bin->items + 1) / 2);
+		} else if (!grow(h, bin, s->cache)) {
+			flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
 		}
 		tick(h);
 	}

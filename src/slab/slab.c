@@ -97,21 +97,14 @@ make_word(const struct ns_slab *s, enum state state, const void *head,
 	return (uint64_t)n << 32 | index << 2 | (uint64_t)state;
 }
 
-void
-ns_slab_link(const struct ns_slab *s, void *obj, const void *next)
-{
-	ns_free_of(s->cache, obj)->link =
-	    (uintptr_t)next ^ (uintptr_t)obj ^ ns_key;
-}
-
 /* Links @objs in their order, and the last to @next. */
 void
 ns_slab_chain(const struct ns_slab *s, void **objs, unsigned n,
 	      const void *next)
 {
 	for (unsigned i = 0; i + 1 < n; i++)
-		ns_slab_link(s, objs[i], objs[i + 1]);
-	ns_slab_link(s, objs[n - 1], next);
+		ns_free_link(s->cache, objs[i], objs[i + 1]);
+	ns_free_link(s->cache, objs[n - 1], next);
 }
 
 static unsigned
@@ -174,7 +167,7 @@ ns_slab_push(struct ns_slab *s, void **objs, unsigned n)
 	do {
 		if (state_of(old) == FULL)
 			return NS_WAS_FULL;
-		ns_slab_link(s, objs[n - 1], head_of(s, old));
+		ns_free_link(s->cache, objs[n - 1], head_of(s, old));
 		new = make_word(s, state_of(old), objs[0], count_of(old) + n);
 		/*
 		 * Releases the links to collect, adopt and reap; acquires
@@ -300,7 +293,7 @@ ns_slab_own_to_depot(struct ns_slab *s)
 	do {
 		ns_assert(state_of(old) == OWNED);
 		if (last != NULL)
-			ns_slab_link(s, last, head_of(s, old));
+			ns_free_link(s->cache, last, head_of(s, old));
 		new = make_word(s, DEPOT, last != NULL ? head : head_of(s, old),
 				count_of(old) + mine);
 	} while (!ns_cas_acq_rel(&s->remote, &old, new));

@@ -39,6 +39,10 @@
 #define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
 #define NS_DIRECT_MAX 8192u /* sizes up to this find their bin in a map */
 
+/* The words of a magazine's array, item 0 included. */
+#define NS_MAGAZINE_MIN 16u
+#define NS_MAGAZINE_MAX 256u
+
 /*
  * malloc's size classes: 0 is none; 16 to 128 by 16, then eight a doubling,
  * which wastes at most 12.5 %.
@@ -176,6 +180,7 @@ struct kmem_cache {
 	uint32_t user_tag; /* [I] NS_TAG_USER, or 0: a malloc class */
 	uint32_t nobj;     /* [I] in a slab */
 	uint32_t units;    /* [I] of a slab */
+	uint32_t magazine; /* [I] words of a full-size array */
 	uint32_t color_step, ncolors; /* [I] */
 	slab_flags_t flags;           /* [I] */
 	uint64_t inverse;             /* [I] */
@@ -301,6 +306,12 @@ void *ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
+ns_inline void
+ns_free_link(const struct kmem_cache *c, void *obj, const void *next)
+{
+	ns_free_of(c, obj)->link = (uintptr_t)obj ^ ns_key ^ (uintptr_t)next;
+}
+
 /*
  * The next object of a free list, or NULL.  A link that leaves the slab was
  * overwritten by somebody who wrote to a free object.
@@ -333,7 +344,6 @@ struct ns_slab *ns_depot_adopt(struct ns_depot *d);
 void ns_depot_reap(struct ns_slab *s);
 uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
-void ns_slab_link(const struct ns_slab *s, void *obj, const void *next);
 void ns_slab_chain(const struct ns_slab *s, void **objs, unsigned n,
 		   const void *next);
 
