@@ -150,31 +150,6 @@ slab_of_block(struct ns_unit *u, const void *p)
 	return s;
 }
 
-size_t
-ns_usable_size(const void *p)
-{
-	const struct kmem_cache *c;
-	struct ns_unit *u;
-
-	if (p == NULL)
-		return 0;
-	u = run_of_block(p);
-	if (u->kind == NS_KIND_LARGE && p == ns_unit_addr(u))
-		return ns_large_size(u);
-	c = slab_of_block(u, p)->cache;
-	return c->link_off != 0 ? c->objsize : c->size;
-}
-
-bool
-ns_resize_in_place(void *p, size_t size)
-{
-	struct ns_unit *u = run_of_block(p);
-
-	if (u->kind != NS_KIND_LARGE)
-		return size <= ns_usable_size(p);
-	return size > NS_SLAB_MAX && ns_large_resize(u, size);
-}
-
 /* The size of a block of malloc's classes; 0: it is none. */
 ns_inline size_t
 size_in_class(const void *p)
@@ -188,6 +163,39 @@ size_in_class(const void *p)
 		       ns_is_object(s, p)
 		   ? s->size
 		   : 0;
+}
+
+static size_t
+usable_size_slow(const void *p)
+{
+	const struct kmem_cache *c;
+	struct ns_unit *u;
+
+	if (p == NULL)
+		return 0;
+	u = run_of_block(p);
+	if (u->kind == NS_KIND_LARGE && p == ns_unit_addr(u))
+		return ns_large_size(u);
+	c = slab_of_block(u, p)->cache;
+	return c->link_off != 0 ? c->objsize : c->size;
+}
+
+size_t
+ns_usable_size(const void *p)
+{
+	size_t size = size_in_class(p);
+
+	return ns_likely(size != 0) ? size : usable_size_slow(p);
+}
+
+bool
+ns_resize_in_place(void *p, size_t size)
+{
+	struct ns_unit *u = run_of_block(p);
+
+	if (u->kind != NS_KIND_LARGE)
+		return size <= ns_usable_size(p);
+	return size > NS_SLAB_MAX && ns_large_resize(u, size);
 }
 
 /*
