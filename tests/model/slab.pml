@@ -4,8 +4,9 @@
  *
  * One descriptor, whose memory is used again after its slab was deleted, as
  * in the pool.  OBJS objects.  Two threads at home on the slab's node, which
- * allocate and free, and one at home elsewhere, which only frees.  Whoever
- * frees takes any object that is in use: programs hand objects around.
+ * allocate and free, by their magazines or past them, and one at home
+ * elsewhere, which only frees.  Whoever frees takes any object that is in
+ * use: programs hand objects around.
  *
  * The shared word is (state, set): a set instead of a list, because a push
  * is a CAS of the whole word (slab.c, 5).  Each atomic{} is one CAS, one
@@ -112,7 +113,7 @@ inline reap(me)
 	fi
 }
 
-/* heap.c: ns_slab_free */
+/* heap.c: ns_heap_give; o is a set, of one object or a magazine's */
 inline free_object(me, home)
 {
 	if
@@ -173,7 +174,7 @@ inline free_object(me, home)
 				release();
 #endif
 				if
-				:: done && OBJS == 1 -> reap(me)
+				:: done && o == ALL -> reap(me)
 				:: else -> skip
 				fi
 			:: old_state == OWNED || old_state == DEPOT ->
@@ -335,7 +336,7 @@ byte ended = 0;
 
 proctype at_home(byte me)
 {
-	byte o, step = 0, old_shared;
+	byte o, mag = 0, step = 0, old_shared;
 	mtype old_state;
 	bool done, got, last, mine, seen;
 
@@ -343,15 +344,36 @@ proctype at_home(byte me)
 	:: step < STEPS ->
 		step++;
 		if
-		:: allocate(me)
+		:: mag == 0 ->
+			allocate(me);
+			if	/* and more, for the magazine */
+			:: owner == me && own_list != 0 ->
+				pick(own_list, o);
+				own_list = own_list & ~o;
+				mag = o
+			:: true -> skip
+			fi
+		:: mag != 0 ->	/* fast.h: ns_bin_pop */
+			pick(mag, o);
+			mag = mag & ~o;
+			hand_out(o)
 		:: grab(o);
 			if
 			:: o != 0 -> free_object(me, true)
-			:: else -> skip
+			:: o != 0 -> mag = mag | o	/* ns_free_home */
+			:: o == 0 -> skip
 			fi
+		:: mag != 0 ->	/* magazine.c: flush */
+			o = mag;
+			mag = 0;
+			free_object(me, true)
 		fi
 	:: step == STEPS -> break
 	od;
+	if
+	:: mag != 0 -> o = mag; mag = 0; free_object(me, true)
+	:: else -> skip
+	fi;
 	give_up(me);
 	ended++
 }
