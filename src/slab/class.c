@@ -25,7 +25,6 @@
 #define COLOR_SPAN     4096u /* offsets beyond a page hit the same sets again */
 
 struct kmem_cache ns_caches[NS_NCLASS];
-struct kmem_cache *ns_cache_of_id[NS_MAX_CACHES];
 
 static unsigned
 class_size(unsigned c)
@@ -84,7 +83,6 @@ ns_cache_name_bin(struct kmem_cache *c, unsigned id)
 {
 	c->id = id;
 	c->bin = (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
-	ns_cache_of_id[id] = c;
 }
 
 uint16_t ns_bin_map[NS_DIRECT_MAX / 16];

@@ -37,7 +37,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->arrays = NS_UNIT;
 	memcpy(h->bin_of, ns_bin_map, sizeof(h->bin_of));
 	for (i = 0; i < n; i++)
-		ns_bin_reset(&h->bin[i], i);
+		ns_bin_reset(&h->bin[i]);
 	h->nbins = n;
 }
 

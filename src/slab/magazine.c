@@ -63,14 +63,14 @@ ns_bad_link(const struct kmem_cache *c, const void *obj)
 }
 
 void
-ns_bin_reset(struct ns_bin *bin, unsigned id)
+ns_bin_reset(struct ns_bin *bin)
 {
 	bin->items = bin->seen = bin->limit = none;
 	ns_store_relaxed(&bin->top, none);
 	bin->current = NULL;
 	ns_list_init(&bin->slabs);
 	bin->words = 0;
-	bin->size = id == 0 ? 0 : ns_cache_of_id[id]->size;
+	bin->size = 0;
 }
 
 /* The bin, fit for use: a heap knows only the bins it has touched. */
@@ -78,7 +78,7 @@ struct ns_bin *
 ns_bin_of(struct ns_heap *h, const struct kmem_cache *c)
 {
 	while (ns_unlikely(h->nbins <= c->id)) {
-		ns_bin_reset(&h->bin[h->nbins], h->nbins);
+		ns_bin_reset(&h->bin[h->nbins]);
 		ns_owner_add(&h->nbins, 1);
 	}
 	h->bin[c->id].size = c->size; /* ids are used again */

@@ -203,7 +203,6 @@ extern __thread struct ns_heap *ns_home ns_tls_model;
 extern struct ns_heap ns_heap_none; /* every thread's first home: empty */
 extern uint64_t ns_key;             /* [I] random */
 extern struct kmem_cache ns_caches[NS_NCLASS];
-extern struct kmem_cache *ns_cache_of_id[]; /* [c] never changes once set */
 
 ns_inline struct ns_free *
 ns_free_of(const struct kmem_cache *c, void *obj)
@@ -281,7 +280,7 @@ bool ns_large_resize(struct ns_unit *u, size_t size);
 /* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
 void ns_slab_free(struct ns_slab *s, void *obj);
-void ns_bin_reset(struct ns_bin *bin, unsigned id);
+void ns_bin_reset(struct ns_bin *bin);
 struct ns_bin *ns_bin_of(struct ns_heap *h, const struct kmem_cache *c);
 void ns_bin_flush(struct ns_heap *h, struct ns_bin *bin);
 void ns_magazines_flush(void); /* the calling thread's, all of them */
