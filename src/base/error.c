@@ -10,11 +10,15 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#define SHOWN_MAX 100u /* of a string that somebody else wrote */
 
 struct writer {
 	char *buf;
 	size_t size, len;
+	bool tame; /* strings come from outside: one line stays one line */
 };
 
 static void
@@ -31,6 +35,23 @@ put_string(struct writer *w, const char *s)
 		s = "(null)";
 	while (*s != '\0')
 		put_char(w, *s++);
+}
+
+/* As much as is needed to know it again, in characters that show. */
+static void
+put_tamed(struct writer *w, const char *s)
+{
+	size_t n = s != NULL ? strlen(s) : 0;
+
+	if (s == NULL) {
+		put_string(w, NULL);
+		return;
+	}
+	for (size_t i = 0; i < ns_min(n, SHOWN_MAX); i++)
+		put_char(w, (unsigned char)s[i] < ' ' || s[i] == 0x7f ? '?'
+								      : s[i]);
+	if (n > SHOWN_MAX)
+		put_string(w, "...");
 }
 
 static void
@@ -75,7 +96,8 @@ put_format(struct writer *w, const char *fmt, va_list ap)
 		}
 		switch (*++fmt) {
 		case 's':
-			put_string(w, va_arg(ap, const char *));
+			(w->tame ? put_tamed
+				 : put_string)(w, va_arg(ap, const char *));
 			break;
 		case 'c':
 			put_char(w, (char)va_arg(ap, int));
@@ -107,7 +129,7 @@ static void
 write_line(const char *fmt, va_list ap)
 {
 	char buf[512];
-	struct writer w = { buf, sizeof(buf) - 1, 0 };
+	struct writer w = { buf, sizeof(buf) - 1, 0, true };
 	int saved = errno;
 	ssize_t n;
 
@@ -123,7 +145,7 @@ write_line(const char *fmt, va_list ap)
 size_t
 ns_format(char *buf, size_t size, const char *fmt, ...)
 {
-	struct writer w = { buf, size, 0 };
+	struct writer w = { buf, size, 0, false };
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -12,6 +12,8 @@ struct ns_options ns_options = {
 #undef NS_OPTION
 };
 
+__attribute__((weak)) bool ns_options_quiet = false;
+
 static bool done;
 
 int
@@ -51,11 +53,14 @@ parse_bool(const char *s, uint64_t *value, size_t *pos)
 	};
 
 	*pos = 0;
-	for (size_t i = 0; i < NS_ARRAY_LEN(words); i++) {
+	for (size_t i = 0, n; i < NS_ARRAY_LEN(words); i++) {
 		if (strcmp(s, words[i]) == 0) {
 			*value = i & 1;
 			return 0;
 		}
+		for (n = 0; s[n] != '\0' && s[n] == words[i][n]; n++)
+			;
+		*pos = ns_max(*pos, n);
 	}
 	return -EINVAL;
 }
@@ -63,8 +68,11 @@ parse_bool(const char *s, uint64_t *value, size_t *pos)
 static void
 complain(const char *name, const char *s, int error, size_t pos)
 {
+	if (ns_options_quiet)
+		return;
 	if (error == -ERANGE)
-		ns_warn("%s=%s: out of range; the default holds", name, s);
+		ns_warn("%s=%s: out of range at position 1; the default holds",
+			name, s);
 	else
 		ns_warn("%s=%s: unexpected '%s' at position %zu; the default "
 			"holds",
@@ -132,4 +140,12 @@ ns_options_read(char **envp)
 		if (strncmp(*envp, "NUMASLAB_", 9) == 0)
 			read_one(*envp);
 	return true;
+}
+
+void
+ns_options_complain(char **envp)
+{
+	ns_options_quiet = false;
+	done = false;
+	ns_options_read(envp);
 }

@@ -28,6 +28,13 @@ struct ns_options {
 
 extern struct ns_options ns_options;
 
+/*
+ * A program that may only hand the environment on, to one that will complain
+ * itself, defines this as true; ns_options_complain() makes up for it.
+ */
+extern bool ns_options_quiet;
+void ns_options_complain(char **envp);
+
 /* Returns true once the environment has been read. */
 bool ns_options_read(char **envp);
 

@@ -21,6 +21,7 @@
 
 /* 256 GiB a node, or four times what is installed: sparse use is common. */
 #define SPAN_MIN    (1ul << 38)
+#define SPAN_LEAST  (16ul << 20) /* of what is asked for */
 #define SPAN_FACTOR 4u
 #define SPAN_MAX    (1ul << 44)
 /* Half of a 47-bit address space; larger ones are only given on request. */
@@ -56,7 +57,7 @@ first_span(unsigned nslots)
 		span = 2 * pow2_floor(ns_max(SPAN_MIN / 2,
 					     SPAN_FACTOR *
 						 ns_os_physical_memory() / 2));
-	span = ns_min(span, SPAN_MAX);
+	span = ns_max(ns_min(span, SPAN_MAX), SPAN_LEAST);
 	span = ns_min(span, TOTAL_MAX / nslots);
 	if (limit != SIZE_MAX)
 		span = ns_min(span, limit / 2 / nslots);

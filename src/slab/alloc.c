@@ -145,12 +145,13 @@ slab_of_block(struct ns_unit *u, const void *p)
 {
 	const struct ns_slab *s = (const struct ns_slab *)(const void *)u;
 
-	if (u->kind != NS_KIND_SLAB || !ns_is_object(s, p))
-		ns_bad_free(p, "not the start of an object");
+	if (u->kind != NS_KIND_SLAB)
+		ns_bad_free(p, "not the start of a block");
+	ns_check_object(s, p);
 	return s;
 }
 
-/* The size of a block of malloc's classes; 0: it is none. */
+/* The size of a live block of malloc's classes; 0: it is none. */
 ns_inline size_t
 size_in_class(const void *p)
 {
@@ -160,7 +161,8 @@ size_in_class(const void *p)
 		return 0;
 	s = ns_slab_of(p);
 	return ns_load_relaxed(&s->tag) - 1 < NS_TAG_USER - 1 &&
-		       ns_is_object(s, p)
+		       ns_is_object(s, p) &&
+		       ((const struct ns_free *)p)->mark != s->mark
 		   ? s->size
 		   : 0;
 }

@@ -52,7 +52,7 @@ more_descriptors(void)
 	struct ns_unit *u = NULL;
 	char *p, *end;
 
-	if (home != NULL)
+	if (home != NULL && next_id < NS_MAX_CACHES)
 		u = ns_run_alloc(home->slot, 1, 1, NS_RUN_ZERO);
 
 	if (u == NULL)

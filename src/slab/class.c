@@ -72,7 +72,7 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 			break;
 	c->magazine = (uint32_t)ns_min(MAGAZINE_BYTES / size, NS_MAGAZINE_MAX);
 	c->magazine = (uint32_t)ns_max(c->magazine, NS_MAGAZINE_MIN);
-	c->inverse = UINT64_MAX / size + 1;
+	c->inverse = UINT64_MAX / size + 1 + ns_is_pow2(size);
 	set_colors(c, c->units << NS_UNIT_SHIFT);
 	return 0;
 }

@@ -5,9 +5,8 @@
  * Allocation pops the magazine of the home heap's bin: an array of free
  * objects, whose first item is NULL and stays.  Freeing finds the slab by
  * arithmetic, asks whether it is on the home heap's node, whether the address
- * is an object's start (n is a multiple of d if and only if
- * n * ceil(2^64/d) mod 2^64 is less than ceil(2^64/d); Lemire, Kaser and Kurz
- * 2019), whether it is free already, and pushes it on the magazine.
+ * is an object's start, whether it is free already, and pushes it on the
+ * magazine.
  *
  * Neither touches what another thread writes, nor the slab's own books: an
  * object in a magazine is in use as far as its slab knows.  Everything else,
@@ -65,12 +64,18 @@ ns_malloc_fast(size_t size)
 	return ns_likely(p != NULL) ? p : ns_alloc_mid(size);
 }
 
-/* Is @obj the start of an object of @s (or beyond its last one)? */
+/*
+ * Is @obj the start of an object of @s that was carved?  The inverse of size
+ * d is 2^64 / d rounded up, and one more for a power of two, so that
+ * e = inverse * d mod 2^64 is at least 1 and at most d.  At n * d + r the
+ * product is n * e + r * inverse: less than the bound carved * e if and only
+ * if r is 0 and n is 0 to carved - 1.  (After Lemire, Kaser and Kurz 2019.)
+ */
 ns_inline bool
 ns_is_object(const struct ns_slab *s, const void *obj)
 {
 	return ((uint64_t)(uintptr_t)obj - (uintptr_t)s->first) * s->inverse <
-	       s->inverse;
+	       ns_load_relaxed(&s->bound);
 }
 
 /* The owner's push of a marked object on the slab's own list. */
@@ -96,15 +101,15 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
 	struct ns_bin *bin = ns_bin_at(home, s->bin);
 	void **top = bin->top;
 
-	if (ns_unlikely(!ns_is_object(s, obj) || f->mark == (uintptr_t)s)) {
+	if (ns_unlikely(!ns_is_object(s, obj) || f->mark == s->mark)) {
 		ns_slab_free(s, obj);
 	} else if (ns_likely(top != bin->limit)) {
-		f->mark = (uintptr_t)s;
+		f->mark = s->mark;
 		top[1] = obj;
 		ns_store_release(&bin->top, top + 1); /* as above */
 		ns_owner_add(&home->frees, 1);
 	} else if (top == bin->items && ns_load_relaxed(&s->owner) == home) {
-		f->mark = (uintptr_t)s;
+		f->mark = s->mark;
 		ns_slab_push_own(s, obj, link_off);
 		ns_owner_add(&home->frees, 1);
 		if (ns_unlikely(s->used == 0))

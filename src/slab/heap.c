@@ -19,8 +19,9 @@
 
 #include <string.h>
 
-#define CTOR_BYTES 4096u /* objects constructed at a time, and at least one */
-#define KEEP_UNITS 4u    /* an empty slab up to this long may stay in a bin */
+#define CARVE_BYTES 4096u
+#define CARVE_MIN   2u
+#define KEEP_UNITS  4u /* an empty slab up to this long may stay in a bin */
 
 void
 ns_heap_reset(struct ns_heap *h, unsigned slot)
@@ -64,9 +65,8 @@ absorb(struct ns_slab *s)
 }
 
 /*
- * pop and carve, which touches no object, put at most @want objects below @end,
- * the first lowest in address or last freed on top, as the magazine hands them
- * out.
+ * pop and carve put at most @want objects below @end, the first lowest in
+ * address or last freed on top, as the magazine hands them out.
  */
 static unsigned
 pop(struct ns_slab *s, void **end, unsigned want)
@@ -84,6 +84,23 @@ pop(struct ns_slab *s, void **end, unsigned want)
 	return n;
 }
 
+/* Carved anew, if ever: what is free then is marked, and its bound told. */
+static void
+set_carved(struct ns_slab *s, uint32_t carved)
+{
+	const struct kmem_cache *c = s->cache;
+
+	for (; s->marked < carved; s->marked++)
+		ns_free_of(c, s->first + (size_t)s->marked * s->size)->mark =
+		    s->mark;
+	ns_store_relaxed(&s->carved, carved);
+	ns_store_relaxed(&s->bound, carved * (s->inverse * s->size));
+}
+
+/*
+ * Memory that was never touched costs nothing until it is: of that a page's
+ * worth, and more than one, for the next allocation would be slow again.
+ */
 static unsigned
 carve(struct ns_heap *h, struct ns_slab *s, void **end, unsigned want)
 {
@@ -91,10 +108,11 @@ carve(struct ns_heap *h, struct ns_slab *s, void **end, unsigned want)
 	char *p = s->first + (size_t)s->carved * s->size;
 	unsigned i, n = (unsigned)ns_min(s->nobj - s->carved, want);
 
-	if (c->ctor != NULL)
-		n = (unsigned)ns_min(n, ns_max(CTOR_BYTES / s->size, 1));
-	ns_store_relaxed(&s->carved, s->carved + n);
+	if ((s->zero && s->carved >= s->marked) || c->ctor != NULL)
+		n = (unsigned)ns_min(n,
+				     ns_max(CARVE_BYTES / s->size, CARVE_MIN));
 	s->used += n;
+	set_carved(s, s->carved + n);
 	if (c->ctor != NULL) {
 		ns_unlock(&h->lock);
 		for (i = 0; i < n; i++)
@@ -186,8 +204,8 @@ renew(struct ns_slab *s)
 {
 	if (s->cache->ctor != NULL)
 		return;
-	ns_store_relaxed(&s->carved, 0u);
 	ns_store_release(&s->free, NULL);
+	set_carved(s, 0);
 }
 
 /*

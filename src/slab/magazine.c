@@ -262,14 +262,18 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	ns_unlock(&h->lock);
 }
 
-static void
-check_object(const struct ns_slab *s, void *obj)
+void
+ns_check_object(const struct ns_slab *s, const void *obj)
 {
-	if (!ns_is_object(s, obj) || (char *)obj < s->first ||
-	    (char *)obj >= s->first + (size_t)s->nobj * s->size)
+	size_t off = (size_t)((const char *)obj - s->first);
+
+	if (off % s->size != 0)
 		ns_bad_free(obj, "not the start of an object");
-	if (ns_free_of(s->cache, obj)->mark == (uintptr_t)s)
+	if (off / s->size < s->marked &&
+	    ns_free_of(s->cache, (void *)obj)->mark == s->mark)
 		ns_bad_free(obj, "already free");
+	if (!ns_is_object(s, obj))
+		ns_bad_free(obj, "never allocated");
 }
 
 /* Frees an object of @s: whatever is not a push on a magazine with room. */
@@ -278,9 +282,9 @@ ns_slab_free(struct ns_slab *s, void *obj)
 {
 	struct ns_heap *h = ns_home;
 
-	check_object(s, obj);
+	ns_check_object(s, obj);
 	ns_count_free(obj);
-	ns_free_of(s->cache, obj)->mark = (uintptr_t)s;
+	ns_free_of(s->cache, obj)->mark = s->mark;
 	if (h->tag == ns_tag(s->slot, 0)) {
 		keep(h, s, obj);
 		return;

@@ -119,6 +119,19 @@ depot_of(const struct ns_slab *s)
 	return &s->cache->depots[slot_of(s)];
 }
 
+/* Never twice the same: multiplying by an odd number loses nothing. */
+static uint64_t
+new_mark(void)
+{
+	static uint64_t born; /* [a] */
+	uint64_t mark;
+
+	do
+		mark = ns_key ^ ns_add_relaxed(&born, 1ul) * 0x9e3779b97f4a7c15;
+	while (mark == 0);
+	return mark;
+}
+
 /* A new slab, owned by nobody yet but private to the caller. */
 struct ns_slab *
 ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
@@ -135,6 +148,7 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->size = c->size;
 	s->nobj = c->nobj;
 	s->inverse = c->inverse;
+	s->mark = new_mark();
 	s->bin = c->bin;
 	s->first = ns_unit_addr(u) + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);

@@ -58,8 +58,8 @@ struct ns_heap;
 struct ns_thread;
 
 /*
- * A slab is its first unit's descriptor.  The first cache line never changes
- * while the slab lives, and is all that a fast free reads; the second is what
+ * A slab is its first unit's descriptor.  The first cache line, all that a
+ * fast free reads, changes only when objects are carved; the second is what
  * slow paths write.  [h] the owner, holding its heap's lock.
  */
 struct ns_slab {
@@ -70,24 +70,27 @@ struct ns_slab {
 		uint32_t nunits;
 		uint32_t tag; /* [I] ns_tag() */
 	};
-	uint64_t inverse;         /* [I] 2^64 / size rounded up: divides */
-	char *first;              /* [I] object 0, after the color offset */
+	uint64_t inverse; /* [I] see ns_is_object */
+	char *first;      /* [I] object 0, after the color offset */
+	uint64_t bound;   /* [a] written with carved, by whom it is */
+	uint64_t mark;    /* [I] of a free object; no slab had it before */
 	struct kmem_cache *cache; /* [I] */
 	uint32_t bin;             /* [I] offset of the cache's bin in a heap */
-	uint32_t nobj;            /* [I] */
 	uint32_t size;            /* [I] distance of objects */
 	/* second cache line */
-	uint64_t remote __attribute__((aligned(NS_CACHELINE)));
-	/* [a] state, list and count: see slab.c */
+	uint64_t remote;        /* [a] state, list and count: see slab.c */
 	struct ns_heap *owner;  /* [a] written by the owner, others compare */
 	void *free;             /* [o] free list, the last freed first */
 	uint32_t used;          /* [o] objects not in free: allocated, or in
 				   magazines, or freed by others and not
 				   collected */
-	uint32_t carved;        /* [h] objects that were ever free */
+	uint32_t carved;        /* [h] objects that may be in use or free */
+	uint32_t marked;        /* [h] objects that ever were carved */
+	uint32_t nobj;          /* [I] */
 	struct ns_list link;    /* [h] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
 };
+_Static_assert(offsetof(struct ns_slab, remote) == NS_CACHELINE, "two lines");
 _Static_assert(sizeof(struct ns_slab) <= sizeof(struct ns_unit), "overlays it");
 _Static_assert(offsetof(struct ns_slab, slot) ==
 		       offsetof(struct ns_unit, slot) &&
@@ -196,7 +199,7 @@ struct kmem_cache {
  */
 struct ns_free {
 	uint64_t link; /* next ^ this ^ ns_key */
-	uint64_t mark; /* the slab's descriptor; 0 in an allocated object */
+	uint64_t mark; /* the slab's mark; 0 in an allocated object */
 };
 
 extern __thread struct ns_heap *ns_home ns_tls_model;
@@ -284,6 +287,7 @@ void ns_bin_reset(struct ns_bin *bin);
 struct ns_bin *ns_bin_of(struct ns_heap *h, const struct kmem_cache *c);
 void ns_bin_flush(struct ns_heap *h, struct ns_bin *bin);
 void ns_magazines_flush(void); /* the calling thread's, all of them */
+void ns_check_object(const struct ns_slab *s, const void *obj); /* or dies */
 _Noreturn void ns_bad_free(const void *p, const char *why);
 _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
 

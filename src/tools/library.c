@@ -9,7 +9,9 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <link.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define SONAME "libnumaslab_malloc.so.0"
@@ -26,11 +28,13 @@ static bool
 own_directory(char *buf, size_t size)
 {
 	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
+	const char *name = (const char *)getauxval(AT_EXECFN);
 	char *slash;
 
-	if (n <= 0)
+	if (n > 0)
+		buf[n] = '\0';
+	else if (name == NULL || size < PATH_MAX || !realpath(name, buf))
 		return false;
-	buf[n] = '\0';
 	slash = strrchr(buf, '/');
 	if (slash == NULL)
 		return false;

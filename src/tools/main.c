@@ -4,9 +4,13 @@
 
 #include "numaslab/numaslab.h"
 
+#include "base/options.h"
+
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: numaslab COMMAND [ARGUMENTS]\n"
@@ -31,6 +35,8 @@ static const struct command {
 };
 
 const char *ns_command;
+
+bool ns_options_quiet = true; /* numaslab run leaves it to the program */
 
 static void
 line(const char *fmt, va_list ap)
@@ -63,6 +69,17 @@ ns_usage_error(const char *fmt, ...)
 	line(fmt, ap);
 	va_end(ap);
 	return NS_EXIT_USAGE;
+}
+
+int
+ns_unknown_option(char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	/* Inside a word of short options optind is not beyond it yet. */
+	if (optopt == 0 || (strncmp(word, "--", 2) == 0 && strchr(word, '=')))
+		return ns_usage_error("unknown option %s", word);
+	return ns_usage_error("unknown option -%c", optopt);
 }
 
 /* A full disk or a closed pipe must not look like success. */
@@ -101,6 +118,8 @@ main(int argc, char **argv)
 		if (strcmp(name, commands[i].name) != 0)
 			continue;
 		ns_command = name;
+		if (commands[i].main != ns_run_main)
+			ns_options_complain(environ);
 		return finish(commands[i].main(argc - 1, argv + 1));
 	}
 	return ns_usage_error("unknown command '%s' (numaslab --help)", name);

@@ -7,6 +7,8 @@
  */
 #include "tools/tools.h"
 
+#include "base/options.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -61,15 +63,16 @@ find_node(const char *text, unsigned node)
 	return (size_t)(s - text);
 }
 
-/* Fake nodes exist if there are so many; real ones if libnuma knows them. */
+/*
+ * Pretended nodes exist if there are so many; real ones if libnuma knows them,
+ * and without sysfs it knows none.
+ */
 static bool
 node_exists(unsigned node)
 {
-	const char *fake = getenv("NUMASLAB_FAKE_NODES");
-
-	if (fake != NULL && atoi(fake) > 0)
-		return node < (unsigned)atoi(fake);
-	if (numa_available() < 0)
+	if (ns_options.fake_nodes > 0)
+		return node < ns_options.fake_nodes;
+	if (numa_available() < 0 || numa_bitmask_weight(numa_nodes_ptr) == 0)
 		return node == 0;
 	return node < (unsigned)numa_num_possible_nodes() &&
 	       numa_bitmask_isbitset(numa_nodes_ptr, node);
@@ -78,11 +81,11 @@ node_exists(unsigned node)
 static bool
 node_allowed(unsigned node)
 {
-	const char *fake = getenv("NUMASLAB_FAKE_NODES");
 	struct bitmask *allowed;
 	bool yes;
 
-	if ((fake != NULL && atoi(fake) > 0) || numa_available() < 0)
+	if (ns_options.fake_nodes > 0 || numa_available() < 0 ||
+	    numa_bitmask_weight(numa_nodes_ptr) == 0)
 		return true;
 	allowed = numa_get_mems_allowed();
 	yes = numa_bitmask_isbitset(allowed, node);
@@ -188,8 +191,7 @@ parse(int argc, char **argv, const char **policy, bool *stats)
 			return ns_usage_error("%s wants an argument",
 					      argv[optind - 1]);
 		default:
-			return ns_usage_error("unknown option %s",
-					      argv[optind - 1]);
+			return ns_unknown_option(argv);
 		}
 	}
 	if (optind == argc)

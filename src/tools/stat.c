@@ -93,8 +93,7 @@ parse(int argc, char **argv, struct request *r)
 			return ns_usage_error("%s wants an argument",
 					      argv[optind - 1]);
 		default:
-			return ns_usage_error("unknown option %s",
-					      argv[optind - 1]);
+			return ns_unknown_option(argv);
 		}
 	}
 	if (argc - optind != 1)

@@ -12,6 +12,7 @@
  */
 #include "tools/tools.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -55,7 +56,7 @@ ns_printf(2, 3) static int fail(struct ns_target *t, const char *fmt, ...)
 static void
 proc_path(const struct ns_target *t, const char *file, char path[64])
 {
-	snprintf(path, 64, "/proc/%d/%s", (int)t->pid, file);
+	snprintf(path, 64, "/proc/%d/%s", (int)t->tid, file);
 }
 
 /* --- what can go wrong --- */
@@ -120,7 +121,7 @@ ns_target_read(void *ctx, void *dst, const void *src, size_t n)
 	const struct ns_target *t = ctx;
 	struct iovec to = { dst, n };
 	struct iovec from = { (void *)(uintptr_t)src, n };
-	ssize_t got = process_vm_readv(t->pid, &to, 1, &from, 1, 0);
+	ssize_t got = process_vm_readv(t->tid, &to, 1, &from, 1, 0);
 
 	if (got < 0)
 		return -errno;
@@ -245,6 +246,41 @@ read_name(struct ns_target *t)
 	return true;
 }
 
+/* A process whose first thread has ended has its memory by the others. */
+static bool
+ask_another_thread(struct ns_target *t)
+{
+	char path[64], text[512], *state;
+	struct dirent *e;
+	pid_t tid = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)t->pid);
+	tasks = opendir(path);
+	while (tid == 0 && tasks != NULL && (e = readdir(tasks)) != NULL) {
+		t->tid = (pid_t)strtol(e->d_name, NULL, 10);
+		if (t->tid <= 0 || t->tid == t->pid)
+			continue;
+		proc_path(t, "stat", path);
+		if (ns_os_read_file(path, text, sizeof(text)) > 0 &&
+		    (state = strrchr(text, ')')) != NULL && state[2] != 'Z' &&
+		    state[2] != 'X')
+			tid = t->tid;
+	}
+	if (tasks != NULL)
+		closedir(tasks);
+	t->tid = tid != 0 ? tid : t->pid;
+	return tid != 0;
+}
+
+static int
+fail_unknown(struct ns_target *t)
+{
+	if (access("/proc/self/stat", F_OK) != 0)
+		return fail(t, "cannot be looked at: /proc is not there");
+	return fail(t, "does not exist");
+}
+
 int
 ns_target_open(struct ns_target *t, pid_t pid)
 {
@@ -254,15 +290,17 @@ ns_target_open(struct ns_target *t, pid_t pid)
 	FILE *maps;
 	int error;
 
-	*t = (struct ns_target){ .pid = pid };
+	*t = (struct ns_target){ .pid = pid, .tid = pid };
 	if (!read_name(t))
-		return fail(t, "does not exist");
-	maps = open_maps(t);
-	if (maps == NULL)
-		return fail_with(t, errno);
-	mappings = find_root(t, maps, &best);
-	error = ferror(maps) ? errno : 0;
-	fclose(maps);
+		return fail_unknown(t);
+	do {
+		maps = open_maps(t);
+		if (maps == NULL)
+			return fail_with(t, errno);
+		mappings = find_root(t, maps, &best);
+		error = ferror(maps) ? errno : 0;
+		fclose(maps);
+	} while (mappings == 0 && t->tid == pid && ask_another_thread(t));
 	if (best == OTHER_VERSION)
 		return fail(t, "runs on another version of numaslab");
 	if (best != ABSENT)

@@ -25,6 +25,7 @@ int ns_doctor_main(int argc, char **argv);
 extern const char *ns_command;
 void ns_complain(const char *fmt, ...) ns_printf(1, 2);
 int ns_usage_error(const char *fmt, ...) ns_printf(1, 2);
+int ns_unknown_option(char **argv);       /* the one getopt_long stopped at */
 _Noreturn void ns_help(const char *text); /* to standard output, exit 0 */
 
 /*
@@ -33,6 +34,7 @@ _Noreturn void ns_help(const char *text); /* to standard output, exit 0 */
  */
 struct ns_target {
 	pid_t pid;
+	pid_t tid;                     /* the thread that is asked about it */
 	char name[64];                 /* what the kernel calls it */
 	const struct ns_root *address; /* of its numaslab_root */
 	struct ns_root root;

@@ -204,6 +204,7 @@ ns_topology_main(int argc, char **argv)
 		ns_help(help);
 	if (argc > 1)
 		return ns_usage_error("unexpected argument '%s'", argv[1]);
+	setenv("HWLOC_HIDE_ERRORS", "2", 0); /* ours will do */
 	if (load(&m) != 0) {
 		ns_complain("hwloc cannot load the topology: %m");
 		return 1;

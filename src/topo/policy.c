@@ -254,8 +254,8 @@ ns_policy_init(void)
 		    policy.mode == NS_POLICY_PREFERRED) &&
 		   !choose(&policy)) {
 		ns_warn("NUMASLAB_POLICY=%s: this process may not use any "
-			"such node; local holds",
-			text);
+			"such node at position %zu; local holds",
+			text, (size_t)(strchr(text, '=') - text) + 2);
 	} else {
 		install(&policy);
 		return;

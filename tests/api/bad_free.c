@@ -70,6 +70,13 @@ with_krealloc(char *p)
 		abort();
 }
 
+static void
+with_krealloc_in_place(char *p)
+{
+	if (krealloc(p, 90, GFP_KERNEL) == NULL)
+		abort();
+}
+
 static void *
 free_in_thread(void *p)
 {
@@ -86,7 +93,7 @@ with_thread(char *p)
 	pthread_join(t, NULL);
 }
 
-static char *stack, *global_p = global, *middle_of_list, *unused;
+static char *stack, *global_p = global, *middle_of_list, *unused, *newest;
 
 static struct mistake mistakes[] = {
 	{ "foreign, stack", &stack, 0, with_kfree, 0 },
@@ -120,6 +127,11 @@ static struct mistake mistakes[] = {
 	{ "kmalloc'ed, to a cache", &small, 0, with_cache_free, 0 },
 	{ "large, to a cache", &large, 0, with_cache_free, 0 },
 	{ "never allocated", &unused, 0, with_kfree, 0 },
+	{ "behind an object", &newest, 200, with_cache_free, 0 },
+	{ "behind an object with a constructor", &other_obj, 216, with_kfree,
+	  0 },
+	{ "freed, in place", &small, 0, with_krealloc_in_place, 1 },
+	{ "freed, ksize", &small, 0, with_ksize, 1 },
 };
 
 static void
@@ -142,6 +154,8 @@ set_up(void)
 	REQUIRE(cache != NULL && other != NULL);
 	for (int i = 0; i < OBJECTS; i++)
 		obj[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	for (int i = 0; i < OBJECTS; i++)
+		newest = obj[i] > newest ? obj[i] : newest;
 	other_obj = kmem_cache_alloc(other, GFP_KERNEL);
 	small = kmalloc(100, GFP_KERNEL);
 	medium = kmalloc(30000, GFP_KERNEL);

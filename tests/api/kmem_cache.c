@@ -327,6 +327,27 @@ test_constructed_once(void)
 	kmem_cache_destroy(c);
 }
 
+/* More caches than there can be: refused, at no cost. */
+static void
+test_too_many(void)
+{
+	static struct kmem_cache *caches[2000];
+	struct numaslab_node_stat before, after;
+	unsigned n = 0;
+
+	while (n < 2000 && (caches[n] = kmem_cache_create("one of many", 64, 0,
+							  0, NULL)) != NULL)
+		n++;
+	CHECK(n > 800 && n < 2000 && errno == ENOMEM);
+	REQUIRE(numaslab_node_stat(0, &before) == 0);
+	for (unsigned i = 0; i < 100; i++)
+		CHECK_EQ(kmem_cache_create("more", 64, 0, 0, NULL), NULL);
+	REQUIRE(numaslab_node_stat(0, &after) == 0);
+	CHECK_EQ(after.used, before.used);
+	while (n > 0)
+		kmem_cache_destroy(caches[--n]);
+}
+
 static void
 construct_with_inner(void *obj)
 {
@@ -567,6 +588,7 @@ main(int argc, char **argv)
 	test_geometry();
 	test_zalloc();
 	test_constructed_once();
+	test_too_many();
 	test_constructor_may_allocate();
 	test_no_zero_with_constructor();
 	test_nodes();

@@ -194,6 +194,68 @@ test_twice(size_t size)
 	free(p);
 }
 
+/* Where no block was handed out yet. */
+static void
+test_behind(size_t size)
+{
+	char *p = malloc(size), *q = malloc(size);
+	size_t u = malloc_usable_size(p);
+
+	REQUIRE(p != NULL && q != NULL);
+	check_bad((p > q ? p : q) + u, "what is behind the last", size);
+	free(p);
+	free(q);
+}
+
+/* The second free comes when its slab has gone and come back. */
+static void
+test_long_ago(size_t size)
+{
+	enum { N = 4000 };
+	static char *first[N], *again[N / 4];
+	size_t i, k;
+
+	for (i = 0; i < N; i++)
+		REQUIRE((first[i] = malloc(size)) != NULL);
+	for (i = 0; i < N; i++)
+		free(first[i]);
+	malloc_trim(0);
+	for (i = 0; i < N / 4; i++)
+		REQUIRE((again[i] = malloc(size)) != NULL);
+	for (k = 0; k < N; k += 97) {
+		for (i = 0; i < N / 4 && again[i] != first[k]; i++)
+			;
+		if (i == N / 4)
+			check_bad(first[k], "a block freed long ago", size);
+	}
+	for (i = 0; i < N / 4; i++)
+		free(again[i]);
+}
+
+/*
+ * A correct program: what it moves within a block includes bytes it has not
+ * written, which some earlier block may have left there.
+ */
+static void
+test_leftovers(size_t before, size_t size)
+{
+	enum { N = 20000 };
+	static char *p[N];
+	size_t i, step;
+
+	for (i = 0; i < N; i++)
+		REQUIRE((p[i] = malloc(before)) != NULL);
+	for (i = 0; i < N; i++)
+		free(p[i]);
+	for (i = 0; i < N; i++)
+		REQUIRE((p[i] = malloc(size)) != NULL);
+	for (step = 8; step < size; step += 8)
+		for (i = 0; i < N; i++)
+			memmove(p[i], p[i] + 8, size - 8);
+	for (i = 0; i < N; i++)
+		free(p[i]);
+}
+
 int
 main(void)
 {
@@ -208,11 +270,20 @@ main(void)
 		way = &ways[0];
 		test_interior(sizes[i]);
 		test_double(sizes[i]);
-		way = &ways[1 + i % (NWAYS - 2)];
+		way = &ways[1 + i % (NWAYS - 1)];
 		test_double(sizes[i]);
 		way = &ways[1 + i % (NWAYS - 1)];
 		test_interior(sizes[i]);
 		test_twice(sizes[i]);
+		way = &ways[i % NWAYS];
+		test_behind(sizes[i]);
+		if (sizes[i] <= 1000)
+			test_long_ago(sizes[i]);
 	}
+	way = &ways[3]; /* realloc, in place if it could */
+	test_double(190);
+	test_leftovers(16, 64);
+	test_leftovers(32, 48);
+	test_leftovers(64, 16);
 	return test_done();
 }

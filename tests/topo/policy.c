@@ -169,11 +169,11 @@ warnings(void)
 				  "expected a node number at position 8; "
 				  "local holds\n");
 	check_warning("preferred=9", "numaslab: NUMASLAB_POLICY=preferred=9: "
-				     "this process may not use any such node; "
-				     "local holds\n");
+				     "this process may not use any such node "
+				     "at position 11; local holds\n");
 	check_warning("bind=4-1023", "numaslab: NUMASLAB_POLICY=bind=4-1023: "
-				     "this process may not use any such node; "
-				     "local holds\n");
+				     "this process may not use any such node "
+				     "at position 6; local holds\n");
 	check_warning("interleave,", "numaslab: NUMASLAB_POLICY=interleave,: "
 				     "nothing may follow here at position "
 				     "11; local holds\n");

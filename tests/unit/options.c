@@ -98,7 +98,8 @@ static struct env_case cases[] = {
 	{ { "NUMASLAB_PURGE_MS=3600001" },
 	  &ns_options.purge_ms,
 	  1000,
-	  "numaslab: NUMASLAB_PURGE_MS=3600001: out of range; the default "
+	  "numaslab: NUMASLAB_PURGE_MS=3600001: out of range at position 1; "
+	  "the default "
 	  "holds\n" },
 	{ { "NUMASLAB_PURGE_MS=1K" },
 	  &ns_options.purge_ms,
@@ -114,7 +115,8 @@ static struct env_case cases[] = {
 	{ { "NUMASLAB_FAKE_NODES=65" },
 	  &ns_options.fake_nodes,
 	  0,
-	  "numaslab: NUMASLAB_FAKE_NODES=65: out of range; the default "
+	  "numaslab: NUMASLAB_FAKE_NODES=65: out of range at position 1; the "
+	  "default "
 	  "holds\n" },
 	{ { "NUMASLAB_NODE_LIMIT=512M" },
 	  &ns_options.node_limit,
@@ -128,7 +130,8 @@ static struct env_case cases[] = {
 	{ { "NUMASLAB_SPAN=99999999999999999999" },
 	  &ns_options.span,
 	  0,
-	  "numaslab: NUMASLAB_SPAN=99999999999999999999: out of range; the "
+	  "numaslab: NUMASLAB_SPAN=99999999999999999999: out of range at "
+	  "position 1; the "
 	  "default holds\n" },
 	/* names that only begin like one, and the neighbours of one */
 	{ { "NUMASLAB_COLORX=0", "XNUMASLAB_COLOR=0", "NUMASLAB_COLOR" },
