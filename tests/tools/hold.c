@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Allocates so many bytes, says "ready", and waits until it is killed. */
+/*
+ * Allocates so many bytes, says "ready", and waits until it is killed.  With
+ * BY_THREAD in its environment a second thread waits, and the first ends.
+ */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +12,16 @@
 #define BLOCK 1000
 
 static void *volatile keep;
+
+static void *
+wait_for_ever(void *unused)
+{
+	if (write(STDOUT_FILENO, "ready\n", 6) != 6)
+		_exit(1);
+	for (;;)
+		pause();
+	return unused;
+}
 
 int
 main(int argc, char **argv)
@@ -23,8 +37,13 @@ main(int argc, char **argv)
 		*p = keep;
 		keep = p;
 	}
-	if (write(STDOUT_FILENO, "ready\n", 6) != 6)
-		return 1;
-	for (;;)
-		pause();
+	if (getenv("BY_THREAD") != NULL) {
+		pthread_t t;
+
+		if (pthread_create(&t, NULL, wait_for_ever, NULL) != 0)
+			return 1;
+		pthread_exit(NULL);
+	}
+	wait_for_ever(NULL);
+	return 0;
 }

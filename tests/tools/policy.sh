@@ -31,6 +31,9 @@ wrong preferred=all 11 'expected a node number'
 # Nodes that this machine cannot have, or that were not pretended.
 wrong bind=1023 6 'there is no such node'
 wrong preferred=1023 11 'there is no such node'
+for n in 65 4x 99999999999; do
+	NUMASLAB_FAKE_NODES=$n wrong bind=60 6 'there is no such node'
+done
 export NUMASLAB_FAKE_NODES=4
 wrong bind=4 6 'there is no such node'
 wrong bind=0,1,2-4 10 'there is no such node'

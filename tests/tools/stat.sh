@@ -31,6 +31,11 @@ hold env LD_PRELOAD="$work/gone.so"
 rm "$work/gone.so"
 check_held "a program whose library was deleted"
 
+program=$helpers/hold hold env BY_THREAD=1 "$numaslab" run --
+first_ended() { [ "$(awk '{ print $3 }' "/proc/$held/stat")" = Z ]; }
+until_true first_ended
+check_held "a program whose first thread has ended"
+
 # For people, exactly, and for programs.
 hold env NUMASLAB_FAKE_NODES=3 "$numaslab" run --policy preferred=1 --
 want 0 "$numaslab" stat "$held"
