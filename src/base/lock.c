@@ -10,11 +10,62 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SPINS 64 /* about the length of a pool operation, in pauses */
+#define SPINS      64 /* about the length of a pool operation, in pauses */
+#define PASSES_MAX 16 /* nested; there are fewer ranks */
+
+const void *ns_forker;
+static const struct ns_lock *passed[PASSES_MAX]; /* the forking thread's */
+static unsigned npassed;
+
+/* The same in fork()'s child. */
+static const void *
+self(void)
+{
+	return (const void *)pthread_self();
+}
+
+/* The calling thread holds every lock that fork() takes. */
+void
+ns_lock_fork_begin(void)
+{
+	npassed = 0;
+	ns_store_relaxed(&ns_forker, self());
+}
+
+void
+ns_lock_fork_end(void)
+{
+	ns_store_relaxed(&ns_forker, NULL);
+}
+
+static bool
+pass(const struct ns_lock *l)
+{
+	if (ns_load_relaxed(&ns_forker) != self() || npassed == PASSES_MAX)
+		return false;
+	passed[npassed++] = l;
+	return true;
+}
+
+bool
+ns_lock_passed(const struct ns_lock *l)
+{
+	unsigned i;
+
+	if (ns_load_relaxed(&ns_forker) != self())
+		return false;
+	for (i = npassed; i > 0 && passed[i - 1] != l; i--)
+		;
+	if (i == 0)
+		return false;
+	passed[i - 1] = passed[--npassed];
+	return true;
+}
 
 static void
 futex(uint32_t *word, int op, uint32_t value)
@@ -48,6 +99,8 @@ ns_lock_wait(struct ns_lock *l)
 	uint32_t zero;
 	int i;
 
+	if (pass(l))
+		return;
 	for (i = 0; i < SPINS; i++) {
 		zero = 0;
 		if (ns_load_relaxed(&l->word) == 0 &&
@@ -86,6 +139,8 @@ ns_rank_push(const struct ns_lock *l)
 	uint32_t r;
 
 	ns_assert(l->rank > 0 && l->rank < NS_RANK_MAX);
+	if (ns_load_relaxed(&ns_forker) == self())
+		return; /* it holds them all */
 	for (r = l->rank + (may_repeat(l->rank) ? 1 : 0); r < NS_RANK_MAX; r++)
 		if (held[r] != 0)
 			ns_fatal("lock order: rank %u taken with rank %u held",
@@ -96,12 +151,16 @@ ns_rank_push(const struct ns_lock *l)
 void
 ns_rank_note(const struct ns_lock *l)
 {
+	if (ns_load_relaxed(&ns_forker) == self())
+		return;
 	held[l->rank]++;
 }
 
 void
 ns_rank_pop(const struct ns_lock *l)
 {
+	if (ns_load_relaxed(&ns_forker) == self())
+		return;
 	ns_assert(held[l->rank] > 0);
 	held[l->rank]--;
 }

@@ -7,7 +7,10 @@
  * takes them all in the same order (slab/fork.c).
  *
  * After fork() the child re-initialises every lock it holds; a lock word is
- * never left owned by a thread that does not exist.
+ * never left owned by a thread that does not exist.  Other libraries' handlers
+ * may run, and allocate, while the forking thread holds every lock: between
+ * ns_lock_fork_begin() and _end() a lock that it waits for is its own, and it
+ * passes.
  */
 #ifndef NS_LOCK_H
 #define NS_LOCK_H
@@ -18,16 +21,17 @@
 #pragma GCC visibility push(hidden)
 
 enum ns_rank {
-	NS_RANK_CACHES = 1, /* slab/cache.c: the list of all caches */
-	NS_RANK_REGISTRY,   /* slab/thread.c: the list of all threads */
-	NS_RANK_HEAP,       /* slab/heap.c: a thread's slow paths; fork takes
-			       all of them, in registry order */
-	NS_RANK_DEPOT,      /* slab/depot.c: one cache's slabs on one node */
-	NS_RANK_VM,         /* vm/: one node's page queues */
-	NS_RANK_PURGE,      /* page/pool.c: who purges a node; fork too */
-	NS_RANK_POOL,       /* page/pool.c: one node's extents; fork takes
-			       all of them, in slot order */
-	NS_RANK_LEAF,       /* holds nothing and calls nothing */
+	NS_RANK_WAKE = 1, /* page/reserve.c: who sets the library up */
+	NS_RANK_CACHES,   /* slab/cache.c: the list of all caches */
+	NS_RANK_REGISTRY, /* slab/thread.c: the list of all threads */
+	NS_RANK_HEAP,     /* slab/heap.c: a thread's slow paths; fork takes
+			     all of them, in registry order */
+	NS_RANK_DEPOT,    /* slab/slab.c: one cache's slabs on one node */
+	NS_RANK_VM,       /* vm/: one node's page queues */
+	NS_RANK_PURGE,    /* page/pool.c: who purges a node; fork too */
+	NS_RANK_POOL,     /* page/pool.c: one node's extents; fork takes
+			     all of them, in slot order */
+	NS_RANK_LEAF,     /* holds nothing and calls nothing */
 	NS_RANK_MAX
 };
 
@@ -49,6 +53,11 @@ struct ns_lock {
 void ns_lock_init(struct ns_lock *l, enum ns_rank rank);
 void ns_lock_wait(struct ns_lock *l); /* the slow path of ns_lock */
 void ns_lock_wake(struct ns_lock *l); /* the slow path of ns_unlock */
+
+extern const void *ns_forker; /* [a] the thread that forks, or NULL */
+void ns_lock_fork_begin(void);
+void ns_lock_fork_end(void);
+bool ns_lock_passed(const struct ns_lock *l); /* and no longer */
 
 #ifdef NS_DEBUG
 void ns_rank_push(const struct ns_lock *l);
@@ -88,6 +97,9 @@ ns_trylock(struct ns_lock *l)
 ns_inline void
 ns_unlock(struct ns_lock *l)
 {
+	if (ns_unlikely(ns_load_relaxed(&ns_forker) != NULL) &&
+	    ns_lock_passed(l))
+		return;
 	ns_rank_pop(l);
 	if (ns_unlikely(ns_xchg_acq_rel(&l->word, 0u) == 2))
 		ns_lock_wake(l);

@@ -72,10 +72,17 @@ extern unsigned ns_span_shift;
 extern struct ns_unit *ns_units;
 
 /*
- * Reserves the address space.  Idempotent; the first caller does it while
- * others wait.  Returns 0 or -ENOMEM.
+ * Setting a layer up happens under this lock, which fork() takes too: so a
+ * child never finds a layer half set up by a thread that it does not have.
+ */
+extern struct ns_lock ns_wake_lock; /* NS_RANK_WAKE */
+
+/*
+ * Reserves the address space.  Idempotent.  Returns 0 or -ENOMEM.  The second
+ * is for a layer that holds ns_wake_lock.
  */
 int ns_page_init(void);
+int ns_page_init_locked(void);
 
 ns_inline bool
 ns_ours(const void *p)

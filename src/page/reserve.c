@@ -35,7 +35,9 @@ unsigned ns_span_shift = 63;
 struct ns_unit *ns_units;
 struct ns_extent *ns_extents;
 
-static uint32_t state; /* [a] 0 untouched, 1 in progress, 2 done, 3 failed */
+struct ns_lock ns_wake_lock = NS_LOCK_INIT(NS_RANK_WAKE);
+
+static enum { ASLEEP, AWAKE, FAILED } state; /* under ns_wake_lock */
 
 static size_t
 pow2_floor(size_t n)
@@ -160,18 +162,20 @@ init(void)
 }
 
 int
+ns_page_init_locked(void)
+{
+	if (state == ASLEEP)
+		state = init() == 0 ? AWAKE : FAILED;
+	return state == AWAKE ? 0 : -ENOMEM;
+}
+
+int
 ns_page_init(void)
 {
-	uint32_t expected = 0, s = ns_load_acquire(&state);
+	int error;
 
-	if (ns_likely(s == 2))
-		return 0;
-	if (s == 0 && ns_cas_acquire(&state, &expected, 1u)) {
-		s = init() == 0 ? 2 : 3;
-		ns_store_release(&state, s);
-		ns_os_wake(&state);
-	}
-	while ((s = ns_load_acquire(&state)) == 1)
-		ns_os_sleep_on(&state, 1, 10);
-	return s == 2 ? 0 : -ENOMEM;
+	ns_lock(&ns_wake_lock);
+	error = ns_page_init_locked();
+	ns_unlock(&ns_wake_lock);
+	return error;
 }

@@ -66,6 +66,8 @@ more_descriptors(void)
 		c->user_tag = NS_TAG_USER;
 		ns_cache_name_bin(c, next_id++);
 		c->depots = (struct ns_depot *)(void *)(p + head);
+		for (unsigned s = 0; s < ns_topo.nslots; s++)
+			ns_lock_init(&c->depots[s].lock, NS_RANK_DEPOT);
 		ns_list_append(&unused, &c->link);
 	}
 	ns_run_publish(u, NS_KIND_HEAP);
@@ -203,6 +205,8 @@ kmem_cache_destroy(struct kmem_cache *c)
 	if (c == NULL)
 		return;
 	drain_heaps(c);
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		ns_depot_clean(&c->depots[s]);
 	live = live_objects(c);
 	if (live != 0) {
 		/* They stay valid, so the descriptor does. */
@@ -232,8 +236,10 @@ kmem_cache_shrink(struct kmem_cache *c)
 		ns_heap_abandon(h, c);
 		ns_unlock(&h->lock);
 	}
-	for (s = 0; s < ns_topo.nslots; s++)
+	for (s = 0; s < ns_topo.nslots; s++) {
+		ns_depot_clean(&c->depots[s]);
 		slabs += ns_load_relaxed(&c->depots[s].total_slabs);
+	}
 	return slabs != 0;
 }
 

@@ -101,8 +101,10 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 			       (unsigned)ns_min(size & -size, COLOR_SPAN), 0);
 		ns_format(cache->name, sizeof(cache->name), "kmalloc-%u", size);
 		cache->depots = depots + c * nslots;
-		for (s = 0; s < nslots; s++)
+		for (s = 0; s < nslots; s++) {
+			ns_lock_init(&cache->depots[s].lock, NS_RANK_DEPOT);
 			ns_depot_init(&cache->depots[s], cache, s);
+		}
 	}
 	for (i = 0; i < NS_DIRECT_MAX / 16; i++)
 		ns_bin_map[i] =

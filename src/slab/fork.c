@@ -5,19 +5,19 @@
  * prepare takes all locks in rank order (base/lock.h).  Then no slab is
  * between lists and no extent is claimed; other threads may at most be
  * inside a fast path, whose stores are ordered so that a copy made at any
- * moment has well-formed lists.  The child re-initialises the locks, keeps
- * its own thread's heaps and abandons everybody else's.
+ * moment has well-formed lists.  The first lock is the one that layers are
+ * set up under: which of them are does not change before parent or child
+ * has run, and of two forks one waits.  The child re-initialises the locks,
+ * keeps its own thread's heaps and abandons everybody else's.
  *
- * Our handlers are registered by the library's constructor, before the
- * program's: so prepare runs after theirs, and the others before.
+ * Handlers that were registered before ours run in between, and may allocate:
+ * the forking thread passes the locks, which it holds (base/lock.c).
  */
 #include "slab/slab.h"
 
 #include <pthread.h>
 
 static uint32_t registered; /* [a] */
-static bool armed;          /* slab/'s locks are held; written with them */
-static bool paged;          /* vm/ is in use and its locks are held */
 
 static void
 each_heap(void (*fn)(struct ns_heap *))
@@ -74,55 +74,50 @@ reset_depot(struct ns_depot *d)
 static void
 prepare(void)
 {
-	bool awake = ns_is_awake();
-
-	if (awake) {
+	ns_lock(&ns_wake_lock);
+	if (ns_is_awake()) {
 		ns_lock(&ns_caches_lock);
 		ns_lock(&ns_registry_lock);
 		each_heap(lock_heap);
 		ns_depots_each(lock_depot);
-		armed = true;
 	}
-	if (ns_fork_vm.lock != NULL) {
+	if (ns_fork_vm.lock != NULL)
 		ns_fork_vm.lock();
-		paged = true;
-	}
-	if (armed || paged)
+	if (ns_total != 0)
 		ns_pools_lock();
+	ns_lock_fork_begin();
 }
 
 static void
 parent(void)
 {
-	bool slabs = armed, pages = paged;
-
-	armed = paged = false;
-	if (slabs || pages)
+	ns_lock_fork_end();
+	if (ns_total != 0)
 		ns_pools_unlock();
-	if (pages)
+	if (ns_fork_vm.unlock != NULL)
 		ns_fork_vm.unlock();
-	if (slabs) {
+	if (ns_is_awake()) {
 		ns_depots_each(unlock_depot);
 		each_heap(unlock_heap);
 		ns_unlock(&ns_registry_lock);
 		ns_unlock(&ns_caches_lock);
 	}
+	ns_unlock(&ns_wake_lock);
 }
 
 static void
 child(void)
 {
-	bool slabs = armed, pages = paged;
-
-	armed = paged = false;
+	ns_lock_fork_end();
 	ns_rank_fork_child();
-	if (slabs || pages) {
+	ns_lock_init(&ns_wake_lock, NS_RANK_WAKE);
+	if (ns_total != 0) {
 		ns_pools_fork_child();
 		ns_maint_fork_child();
 	}
-	if (pages)
+	if (ns_fork_vm.child != NULL)
 		ns_fork_vm.child();
-	if (slabs) {
+	if (ns_is_awake()) {
 		ns_depots_each(reset_depot);
 		each_heap(reset_heap);
 		ns_lock_init(&ns_registry_lock, NS_RANK_REGISTRY);

@@ -89,10 +89,11 @@ static void
 set_carved(struct ns_slab *s, uint32_t carved)
 {
 	const struct kmem_cache *c = s->cache;
+	uint32_t i;
 
-	for (; s->marked < carved; s->marked++)
-		ns_free_of(c, s->first + (size_t)s->marked * s->size)->mark =
-		    s->mark;
+	for (i = s->marked; i < carved; i++)
+		ns_free_of(c, s->first + (size_t)i * s->size)->mark = s->mark;
+	ns_store_relaxed(&s->marked, ns_max(s->marked, carved));
 	ns_store_relaxed(&s->carved, carved);
 	ns_store_relaxed(&s->bound, carved * (s->inverse * s->size));
 }
@@ -365,6 +366,7 @@ drain(struct ns_heap *h, struct ns_bin *bin)
 	struct ns_slab *s;
 
 	ns_bin_flush(h, bin);
+	bin->limit = bin->items; /* it may be another cache's soon */
 	s = bin->current;
 	if (s != NULL)
 		give_up(s);

@@ -5,11 +5,14 @@
  * The first slow path of the process calls ns_init(): address space,
  * topology (the cheap half), pools, then the depots of malloc's classes in
  * one run.  Nothing of it allocates, so there is no recursion to break; a
- * second thread that comes meanwhile waits.
+ * second thread that comes meanwhile waits, and so does fork().
+ *
+ * The fork handlers are registered then, early: few others run while we hold
+ * the locks.
  *
  * The constructor runs later, when libc is ready: options again, in case the
- * first malloc came before environ was set, and the fork handlers.  It does
- * not wake the library up: a program that never allocates pays nothing.
+ * first malloc came before environ was set.  It does not wake the library up:
+ * a program that never allocates pays nothing.
  */
 #include "slab/slab.h"
 
@@ -17,7 +20,8 @@
 
 #include <errno.h>
 
-static uint32_t state; /* [a] 0 asleep, 1 waking, 2 awake, 3 failed */
+enum { ASLEEP, AWAKE, FAILED };
+static uint32_t state; /* [a] written under ns_wake_lock */
 
 uint64_t ns_key;
 
@@ -28,7 +32,7 @@ wake(void)
 	struct ns_unit *u;
 	size_t size;
 
-	if (ns_page_init() != 0)
+	if (ns_page_init_locked() != 0)
 		return -ENOMEM;
 	nslots = ns_topo.nslots;
 	size = NS_NCLASS * nslots * sizeof(struct ns_depot);
@@ -45,24 +49,26 @@ wake(void)
 int
 ns_init(void)
 {
-	uint32_t expected = 0, s = ns_load_acquire(&state);
+	bool woke = false;
 
-	if (ns_likely(s == 2))
+	/* Pairs with the release below. */
+	if (ns_likely(ns_load_acquire(&state) == AWAKE))
 		return 0;
-	if (s == 0 && ns_cas_acquire(&state, &expected, 1u)) {
-		s = wake() == 0 ? 2 : 3;
-		ns_store_release(&state, s);
-		ns_os_wake(&state);
+	ns_lock(&ns_wake_lock);
+	if (state == ASLEEP) {
+		woke = wake() == 0;
+		ns_store_release(&state, woke ? AWAKE : FAILED);
 	}
-	while ((s = ns_load_acquire(&state)) == 1)
-		ns_os_sleep_on(&state, 1, 10);
-	return s == 2 ? 0 : -ENOMEM;
+	ns_unlock(&ns_wake_lock);
+	if (woke)
+		ns_fork_init();
+	return ns_is_awake() ? 0 : -ENOMEM;
 }
 
 bool
 ns_is_awake(void)
 {
-	return ns_load_acquire(&state) == 2;
+	return ns_load_acquire(&state) == AWAKE;
 }
 
 __attribute__((constructor)) static void

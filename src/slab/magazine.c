@@ -142,6 +142,7 @@ grow(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 	}
 	if (bin->words != 0)
 		bin->limit = bin->items + ns_min(bin->words, c->magazine) - 1;
+	ns_assert(bin->top <= bin->limit);
 	return larger;
 }
 
@@ -269,7 +270,7 @@ ns_check_object(const struct ns_slab *s, const void *obj)
 
 	if (off % s->size != 0)
 		ns_bad_free(obj, "not the start of an object");
-	if (off / s->size < s->marked &&
+	if (off / s->size < ns_load_relaxed(&s->marked) &&
 	    ns_free_of(s->cache, (void *)obj)->mark == s->mark)
 		ns_bad_free(obj, "already free");
 	if (!ns_is_object(s, obj))

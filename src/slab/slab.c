@@ -175,7 +175,6 @@ enum ns_push
 ns_slab_push(struct ns_slab *s, void **objs, unsigned n)
 {
 	uint64_t old = ns_load_relaxed(&s->remote), new;
-	uint32_t carved = ns_load_relaxed(&s->carved);
 
 	ns_slab_chain(s, objs, n, NULL);
 	do {
@@ -188,7 +187,9 @@ ns_slab_push(struct ns_slab *s, void **objs, unsigned n)
 		 * slab->depot from whoever made the state DEPOT.
 		 */
 	} while (!ns_cas_acq_rel(&s->remote, &old, new));
-	return state_of(new) == DEPOT && count_of(new) == carved
+	/* A hint: by now the slab may be gone.  ns_depot_reap looks again. */
+	return state_of(new) == DEPOT &&
+		       count_of(new) == ns_load_relaxed(&s->carved)
 		   ? NS_PUSHED_LAST
 		   : NS_PUSHED;
 }
@@ -251,7 +252,6 @@ depot_remove(struct ns_depot *d, struct ns_slab *s)
 void
 ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot)
 {
-	ns_lock_init(&d->lock, NS_RANK_DEPOT);
 	ns_list_init(&d->slabs);
 	d->cache = c;
 	d->slot = slot;
@@ -363,6 +363,27 @@ ns_depot_reap(struct ns_slab *s)
 	ns_unlock(&d->lock);
 	if (mine)
 		ns_slab_delete(s);
+}
+
+/* Deletes what nobody did: a fork()'s parent was about to, perhaps. */
+void
+ns_depot_clean(struct ns_depot *d)
+{
+	struct ns_list *l, *next, gone;
+	struct ns_slab *s;
+
+	ns_list_init(&gone);
+	ns_lock(&d->lock);
+	ns_list_for_each_safe (l, next, &d->slabs) {
+		s = ns_container_of(l, struct ns_slab, link);
+		if (count_of(ns_load_acquire(&s->remote)) != s->carved)
+			continue;
+		take_from_depot(d, s);
+		ns_list_push(&gone, &s->link);
+	}
+	ns_unlock(&d->lock);
+	ns_list_for_each_safe (l, next, &gone)
+		ns_slab_delete(ns_container_of(l, struct ns_slab, link));
 }
 
 /* Objects in the shared list: a moment's figure, for statistics. */

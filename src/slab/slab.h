@@ -85,7 +85,8 @@ struct ns_slab {
 				   magazines, or freed by others and not
 				   collected */
 	uint32_t carved;        /* [h] objects that may be in use or free */
-	uint32_t marked;        /* [h] objects that ever were carved */
+	uint32_t marked;        /* [h] objects that ever were carved; others
+				   look */
 	uint32_t nobj;          /* [I] */
 	struct ns_list link;    /* [h] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
@@ -345,7 +346,9 @@ bool ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n);
 void ns_slab_own_to_depot(struct ns_slab *s);
 struct ns_slab *ns_depot_adopt(struct ns_depot *d);
 void ns_depot_reap(struct ns_slab *s);
+void ns_depot_clean(struct ns_depot *d);
 uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
+/* The depot of a new cache; its lock outlives caches and is the caller's. */
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
 void ns_slab_chain(const struct ns_slab *s, void **objs, unsigned n,
 		   const void *next);
@@ -365,7 +368,7 @@ extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
 extern struct ns_list ns_cache_list;  /* [c] user caches */
 void ns_depots_each(void (*fn)(struct ns_depot *));
 
-/* fork.c, called by the library's constructor */
+/* fork.c, called at the first wake and by the library's constructor */
 void ns_fork_init(void);
 
 /*

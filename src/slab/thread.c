@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REAP_EVERY 64u
 #define SPARES_MAX 64u /* of a node: about 8 KiB resident each */
@@ -48,6 +49,7 @@ static struct {
 
 static pthread_key_t key;
 static uint32_t attached; /* [r] */
+static pid_t process;     /* [r] whose threads these are */
 
 static struct ns_unit *
 unit_of_heap(struct ns_heap *h)
@@ -160,12 +162,12 @@ unregister(struct ns_thread *t)
 {
 	ns_list_remove(&t->link);
 	for (unsigned s = 0; s < t->nslots; s++) {
-		ns_owner_add(
+		ns_add_relaxed(
 		    &ns_dead->slot[s].local_frees,
 		    t->slot[s].local_frees +
 			(t->slot[s].heap != NULL ? t->slot[s].heap->frees : 0));
-		ns_owner_add(&ns_dead->slot[s].remote_frees,
-			     t->slot[s].remote_frees);
+		ns_add_relaxed(&ns_dead->slot[s].remote_frees,
+			       t->slot[s].remote_frees);
 	}
 }
 
@@ -191,7 +193,10 @@ thread_exit(void *arg)
 	bury(t);
 }
 
-/* Threads that ended without their destructors. */
+/*
+ * Threads that ended without their destructors.  In a child that was made
+ * past fork()'s handlers no thread has the id it had: there nobody is gone.
+ */
 static void
 reap(void)
 {
@@ -202,17 +207,15 @@ reap(void)
 	ns_lock(&ns_registry_lock);
 	ns_list_for_each_safe (l, tmp, &ns_threads) {
 		t = ns_container_of(l, struct ns_thread, link);
-		if (ns_os_thread_alive(t->tid))
+		if (process != getpid() || ns_os_thread_alive(t->tid))
 			continue;
+		abandon(t);
 		unregister(t);
 		ns_list_push(&gone, &t->link);
 	}
 	ns_unlock(&ns_registry_lock);
-	ns_list_for_each_safe (l, tmp, &gone) {
-		t = ns_container_of(l, struct ns_thread, link);
-		abandon(t);
-		bury(t);
-	}
+	ns_list_for_each_safe (l, tmp, &gone)
+		bury(ns_container_of(l, struct ns_thread, link));
 }
 
 static struct ns_thread *
@@ -325,6 +328,7 @@ int
 ns_registry_init(void)
 {
 	ns_dead->nslots = ns_topo.nslots;
+	process = getpid();
 	return -pthread_key_create(&key, thread_exit);
 }
 
@@ -335,14 +339,15 @@ ns_registry_adopt_others(void)
 	struct ns_list *l, *tmp;
 	struct ns_thread *t, *self = ns_home->thread;
 
+	process = getpid();
 	ns_list_for_each_safe (l, tmp, &ns_threads) {
 		t = ns_container_of(l, struct ns_thread, link);
 		if (t == self) {
 			t->tid = ns_os_tid();
 			continue;
 		}
-		abandon(t);
 		ns_lock(&ns_registry_lock);
+		abandon(t);
 		unregister(t);
 		ns_unlock(&ns_registry_lock);
 		bury(t);

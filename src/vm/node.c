@@ -37,9 +37,7 @@
 
 struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
 
-static struct ns_lock init_lock = NS_LOCK_INIT(NS_RANK_VM);
-static uint32_t ready; /* [a] ns_vm_init is done */
-static bool forking;   /* written with init_lock and all node locks held */
+static uint32_t ready; /* [a] ns_vm_init is done; under ns_wake_lock */
 
 static void
 node_init(struct ns_vm_node *n, unsigned slot)
@@ -67,14 +65,12 @@ node_init(struct ns_vm_node *n, unsigned slot)
 static ns_cold int
 init(void)
 {
-	int error = ns_page_init();
-	unsigned s;
+	int error;
 
-	if (error != 0)
-		return error;
-	ns_lock(&init_lock);
-	if (ns_load_relaxed(&ready) == 0) {
-		for (s = 0; s < ns_topo.nslots; s++)
+	ns_lock(&ns_wake_lock);
+	error = ns_page_init_locked();
+	if (error == 0 && ns_load_relaxed(&ready) == 0) {
+		for (unsigned s = 0; s < ns_topo.nslots; s++)
 			node_init(&ns_vm_nodes[s], s);
 		ns_fork_vm.unlock = ns_vm_unlock_all;
 		ns_fork_vm.child = ns_vm_fork_child;
@@ -82,8 +78,8 @@ init(void)
 		/* Pairs with the acquire in ns_vm_init. */
 		ns_store_release(&ready, 1u);
 	}
-	ns_unlock(&init_lock);
-	return 0;
+	ns_unlock(&ns_wake_lock);
+	return error;
 }
 
 int
@@ -311,41 +307,23 @@ ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
 void
 ns_vm_lock_all(void)
 {
-	unsigned s;
-
-	ns_lock(&init_lock);
-	if (ns_load_relaxed(&ready) != 0)
-		for (s = 0; s < ns_topo.nslots; s++)
-			ns_lock(&ns_vm_nodes[s].lock);
-	forking = true;
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		ns_lock(&ns_vm_nodes[s].lock);
 }
 
-/* Nothing to do if vm was set up after fork() had taken its locks. */
 void
 ns_vm_unlock_all(void)
 {
-	unsigned s;
-
-	if (!forking)
-		return;
-	forking = false;
-	if (ns_load_relaxed(&ready) != 0)
-		for (s = ns_topo.nslots; s-- > 0;)
-			ns_unlock(&ns_vm_nodes[s].lock);
-	ns_unlock(&init_lock);
+	for (unsigned s = ns_topo.nslots; s-- > 0;)
+		ns_unlock(&ns_vm_nodes[s].lock);
 }
 
 void
 ns_vm_fork_child(void)
 {
-	unsigned s;
-
-	forking = false;
-	ns_lock_init(&init_lock, NS_RANK_VM);
-	if (ns_load_relaxed(&ready) != 0)
-		for (s = 0; s < ns_topo.nslots; s++) {
-			ns_lock_init(&ns_vm_nodes[s].lock, NS_RANK_VM);
-			ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
-		}
+	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		ns_lock_init(&ns_vm_nodes[s].lock, NS_RANK_VM);
+		ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
+	}
 	ns_vm_wire_fork_child();
 }

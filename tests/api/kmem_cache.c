@@ -327,6 +327,64 @@ test_constructed_once(void)
 	kmem_cache_destroy(c);
 }
 
+#define SMALL_OBJECTS 300
+#define LARGE_OBJECTS 3000
+
+static struct kmem_cache *reused;
+static void *of_small[SMALL_OBJECTS], *of_large[LARGE_OBJECTS];
+static pthread_barrier_t turn;
+
+/* Frees of the second cache what it never allocated; then others of its own. */
+static void *
+use_two_caches(void *arg)
+{
+	void *p[100];
+
+	for (unsigned i = 0; i < SMALL_OBJECTS; i++)
+		of_small[i] = alloc(reused);
+	for (unsigned i = 0; i < 20; i++)
+		kmem_cache_free(reused, of_small[i]);
+	for (unsigned i = 0; i < 100; i++)
+		p[i] = kmalloc(64, GFP_KERNEL);
+	kfree(p[0]);
+	pthread_barrier_wait(&turn);
+	pthread_barrier_wait(&turn);
+	for (unsigned i = 0; i < LARGE_OBJECTS; i++)
+		kmem_cache_free(reused, of_large[i]);
+	for (unsigned i = 1; i < 100; i++)
+		kfree(p[i]);
+	for (unsigned i = 0; i < 100; i++) {
+		p[i] = kmalloc(64, GFP_KERNEL);
+		for (unsigned j = 0; j < LARGE_OBJECTS; j++)
+			CHECK(p[i] != of_large[j]);
+	}
+	for (unsigned i = 0; i < 100; i++)
+		kfree(p[i]);
+	return arg;
+}
+
+/* What a thread has for a cache does not fit the next one with its id. */
+static void
+test_reused_id(void)
+{
+	pthread_t t;
+
+	reused = create("small", 64, 0, 0, NULL);
+	pthread_barrier_init(&turn, NULL, 2);
+	REQUIRE(pthread_create(&t, NULL, use_two_caches, NULL) == 0);
+	pthread_barrier_wait(&turn);
+	for (unsigned i = 20; i < SMALL_OBJECTS; i++)
+		kmem_cache_free(reused, of_small[i]);
+	kmem_cache_destroy(reused);
+	reused = create("large", 16384, 0, 0, NULL);
+	for (unsigned i = 0; i < LARGE_OBJECTS; i++)
+		of_large[i] = alloc(reused);
+	pthread_barrier_wait(&turn);
+	pthread_join(t, NULL);
+	kmem_cache_destroy(reused);
+	pthread_barrier_destroy(&turn);
+}
+
 /* More caches than there can be: refused, at no cost. */
 static void
 test_too_many(void)
@@ -588,6 +646,7 @@ main(int argc, char **argv)
 	test_geometry();
 	test_zalloc();
 	test_constructed_once();
+	test_reused_id();
 	test_too_many();
 	test_constructor_may_allocate();
 	test_no_zero_with_constructor();

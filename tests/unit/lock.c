@@ -141,7 +141,7 @@ test_ranks(void)
 	ns_unlock(&high);
 	ns_lock(&low);
 	ns_unlock(&low);
-	CHECK_ABORTS(wrong_order, NULL, "lock order: rank 1 taken");
+	CHECK_ABORTS(wrong_order, NULL, "lock order: rank 2 taken");
 	CHECK_ABORTS(same_rank_twice, NULL, "lock order:");
 }
 #else
