@@ -61,7 +61,7 @@ child(void)
 int
 main(void)
 {
-	int status;
+	int status = -1;
 	long pid;
 
 	free(malloc(48));
