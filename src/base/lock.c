@@ -129,8 +129,8 @@ static bool
 may_repeat(uint32_t rank)
 {
 	return rank == NS_RANK_HEAP || rank == NS_RANK_DEPOT ||
-	       rank == NS_RANK_VM || rank == NS_RANK_PURGE ||
-	       rank == NS_RANK_POOL;
+	       rank == NS_RANK_VM || rank == NS_RANK_WIRE ||
+	       rank == NS_RANK_PURGE || rank == NS_RANK_POOL;
 }
 
 void

@@ -8,9 +8,9 @@
  *
  * After fork() the child re-initialises every lock it holds; a lock word is
  * never left owned by a thread that does not exist.  Other libraries' handlers
- * may run, and allocate, while the forking thread holds every lock: between
- * ns_lock_fork_begin() and _end() a lock that it waits for is its own, and it
- * passes.
+ * may run, and allocate, while the forking thread holds every lock there is:
+ * between ns_lock_fork_begin() and _end() a lock that it would wait for is
+ * its own, and it passes.
  */
 #ifndef NS_LOCK_H
 #define NS_LOCK_H
@@ -28,10 +28,10 @@ enum ns_rank {
 			     all of them, in registry order */
 	NS_RANK_DEPOT,    /* slab/slab.c: one cache's slabs on one node */
 	NS_RANK_VM,       /* vm/: one node's page queues */
+	NS_RANK_WIRE,     /* vm/wire.c: a page's wiring; fork takes all */
 	NS_RANK_PURGE,    /* page/pool.c: who purges a node; fork too */
 	NS_RANK_POOL,     /* page/pool.c: one node's extents; fork takes
 			     all of them, in slot order */
-	NS_RANK_LEAF,     /* holds nothing and calls nothing */
 	NS_RANK_MAX
 };
 

@@ -309,11 +309,13 @@ ns_vm_lock_all(void)
 {
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		ns_lock(&ns_vm_nodes[s].lock);
+	ns_vm_wire_lock_all();
 }
 
 void
 ns_vm_unlock_all(void)
 {
+	ns_vm_wire_unlock_all();
 	for (unsigned s = ns_topo.nslots; s-- > 0;)
 		ns_unlock(&ns_vm_nodes[s].lock);
 }

@@ -161,6 +161,8 @@ void ns_vm_reserve_fork_child(struct ns_vm_node *n);
 /* wire.c */
 void ns_vm_wire_new(struct vm_page *m, bool lock);
 bool ns_vm_mlocked(const struct vm_page *m);
+void ns_vm_wire_lock_all(void);
+void ns_vm_wire_unlock_all(void);
 void ns_vm_wire_fork_child(void);
 
 /* What the node can give: pages in chunks and in the reserve.  [v] */

@@ -12,8 +12,7 @@
  *    unwire one page must not have their system calls the wrong way round.
  *    A page that was just allocated has one user and needs no lock.
  * 3. fork: the kernel's locks are not inherited.  Each process has an epoch,
- *    and a page counts as locked only in the epoch in which it was.  The
- *    child makes the locks anew, so that none stays with a lost thread.
+ *    and a page counts as locked only in the epoch in which it was.
  * 4. What it gives up: each locked page that has no locked neighbour costs
  *    the process two VMAs more.
  */
@@ -24,7 +23,7 @@
 static struct {
 	struct ns_lock lock;
 } __attribute__((aligned(NS_CACHELINE))) wiring[NLOCKS] = {
-	[0 ... NLOCKS - 1] = { NS_LOCK_INIT(NS_RANK_LEAF) },
+	[0 ... NLOCKS - 1] = { NS_LOCK_INIT(NS_RANK_WIRE) },
 };
 
 static uint16_t epoch = 1; /* [a] 0: never locked */
@@ -114,12 +113,26 @@ vm_page_wired(vm_page_t m)
 }
 
 void
+ns_vm_wire_lock_all(void)
+{
+	for (unsigned i = 0; i < NLOCKS; i++)
+		ns_lock(&wiring[i].lock);
+}
+
+void
+ns_vm_wire_unlock_all(void)
+{
+	for (unsigned i = NLOCKS; i-- > 0;)
+		ns_unlock(&wiring[i].lock);
+}
+
+void
 ns_vm_wire_fork_child(void)
 {
 	unsigned i;
 
 	for (i = 0; i < NLOCKS; i++)
-		ns_lock_init(&wiring[i].lock, NS_RANK_LEAF);
+		ns_lock_init(&wiring[i].lock, NS_RANK_WIRE);
 	ns_owner_add(&epoch, 1);
 	if (epoch == 0)
 		epoch = 1;

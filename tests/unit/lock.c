@@ -10,7 +10,7 @@
 #define ROUNDS     50000
 #define WATCHDOG_S 300 /* a lost wake-up would hang: die by SIGALRM instead */
 
-static struct ns_lock lock = NS_LOCK_INIT(NS_RANK_LEAF);
+static struct ns_lock lock = NS_LOCK_INIT(NS_RANK_REGISTRY);
 static unsigned long counter; /* under lock */
 static unsigned inside;       /* [a] threads in the critical section */
 static unsigned through;      /* [a] threads that got the lock */
@@ -107,14 +107,14 @@ test_trylock(void)
 	ns_unlock(&lock);
 	CHECK(ns_trylock(&lock));
 	ns_unlock(&lock);
-	ns_lock_init(&lock, NS_RANK_LEAF);
+	ns_lock_init(&lock, NS_RANK_REGISTRY);
 	CHECK_EQ(lock.word, 0);
 }
 
 #ifdef NS_DEBUG
 static struct ns_lock high = NS_LOCK_INIT(NS_RANK_POOL);
 static struct ns_lock low = NS_LOCK_INIT(NS_RANK_CACHES);
-static struct ns_lock leaf2 = NS_LOCK_INIT(NS_RANK_LEAF);
+static struct ns_lock same = NS_LOCK_INIT(NS_RANK_REGISTRY);
 
 static void
 wrong_order(void *arg)
@@ -128,7 +128,7 @@ static void
 same_rank_twice(void *arg)
 {
 	ns_lock(&lock);
-	ns_lock(&leaf2);
+	ns_lock(&same);
 	(void)arg;
 }
 
