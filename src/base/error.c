@@ -41,13 +41,12 @@ put_string(struct writer *w, const char *s)
 static void
 put_tamed(struct writer *w, const char *s)
 {
-	size_t n = s != NULL ? strlen(s) : 0;
+	size_t n, i;
 
-	if (s == NULL) {
-		put_string(w, NULL);
-		return;
-	}
-	for (size_t i = 0; i < ns_min(n, SHOWN_MAX); i++)
+	if (s == NULL)
+		s = "(null)";
+	n = strlen(s);
+	for (i = 0; i < ns_min(n, SHOWN_MAX); i++)
 		put_char(w, (unsigned char)s[i] < ' ' || s[i] == 0x7f ? '?'
 								      : s[i]);
 	if (n > SHOWN_MAX)

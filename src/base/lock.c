@@ -29,6 +29,12 @@ self(void)
 	return (const void *)pthread_self();
 }
 
+static bool
+is_forker(void)
+{
+	return ns_load_relaxed(&ns_forker) == self();
+}
+
 /* The calling thread holds every lock that fork() takes. */
 void
 ns_lock_fork_begin(void)
@@ -46,7 +52,7 @@ ns_lock_fork_end(void)
 static bool
 pass(const struct ns_lock *l)
 {
-	if (ns_load_relaxed(&ns_forker) != self() || npassed == PASSES_MAX)
+	if (!is_forker() || npassed == PASSES_MAX)
 		return false;
 	passed[npassed++] = l;
 	return true;
@@ -57,7 +63,7 @@ ns_lock_passed(const struct ns_lock *l)
 {
 	unsigned i;
 
-	if (ns_load_relaxed(&ns_forker) != self())
+	if (!is_forker())
 		return false;
 	for (i = npassed; i > 0 && passed[i - 1] != l; i--)
 		;
@@ -139,7 +145,7 @@ ns_rank_push(const struct ns_lock *l)
 	uint32_t r;
 
 	ns_assert(l->rank > 0 && l->rank < NS_RANK_MAX);
-	if (ns_load_relaxed(&ns_forker) == self())
+	if (is_forker())
 		return; /* it holds them all */
 	for (r = l->rank + (may_repeat(l->rank) ? 1 : 0); r < NS_RANK_MAX; r++)
 		if (held[r] != 0)
@@ -151,7 +157,7 @@ ns_rank_push(const struct ns_lock *l)
 void
 ns_rank_note(const struct ns_lock *l)
 {
-	if (ns_load_relaxed(&ns_forker) == self())
+	if (is_forker())
 		return;
 	held[l->rank]++;
 }
@@ -159,7 +165,7 @@ ns_rank_note(const struct ns_lock *l)
 void
 ns_rank_pop(const struct ns_lock *l)
 {
-	if (ns_load_relaxed(&ns_forker) == self())
+	if (is_forker())
 		return;
 	ns_assert(held[l->rank] > 0);
 	held[l->rank]--;

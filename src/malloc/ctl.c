@@ -211,10 +211,12 @@ purge(const struct ns_ctl_call *c, uint64_t value)
 	unsigned slot = slot_of(c);
 
 	(void)value;
-	ns_magazines_flush();
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		if (slot == NS_NO_SLOT || slot == s)
-			ns_pool_purge(s, 0);
+	if (slot == NS_NO_SLOT) {
+		numaslab_trim(0);
+	} else {
+		ns_magazines_flush();
+		ns_pool_purge(slot, 0);
+	}
 	return 0;
 }
 

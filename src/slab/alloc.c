@@ -22,23 +22,23 @@ alloc_class(unsigned c)
 		   : ns_cache_alloc(&ns_caches[c], NS_NO_SLOT, 0);
 }
 
+/* Every allocation the fast path did not finish. */
+static ns_cold void *
+alloc_slow(size_t size)
+{
+	if (size > NS_SLAB_MAX)
+		return ns_large_alloc(size, 1, NS_NO_SLOT, 0);
+	return ns_cache_alloc(&ns_caches[ns_class_of(ns_max(size, 1))],
+			      NS_NO_SLOT, 0);
+}
+
 /* Where the map of bins ends: the class by arithmetic, then a pop. */
 void *
 ns_alloc_mid(size_t size)
 {
 	if (ns_likely(size > NS_DIRECT_MAX && size <= NS_SLAB_MAX))
 		return alloc_class(ns_class_of(size));
-	return ns_alloc_slow(size);
-}
-
-/* Every allocation the fast path did not finish. */
-ns_cold void *
-ns_alloc_slow(size_t size)
-{
-	if (size > NS_SLAB_MAX)
-		return ns_large_alloc(size, 1, NS_NO_SLOT, 0);
-	return ns_cache_alloc(&ns_caches[ns_class_of(ns_max(size, 1))],
-			      NS_NO_SLOT, 0);
+	return alloc_slow(size);
 }
 
 void *

@@ -84,7 +84,7 @@ ns_slab_push_own(struct ns_slab *s, void *obj, uint32_t link_off)
 {
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
 
-	f->link = (uintptr_t)obj ^ ns_key ^ (uintptr_t)s->free;
+	f->link = ns_link(obj, (uintptr_t)s->free);
 	ns_store_release(&s->free, obj); /* in order, for fork's child */
 	s->used--;
 }

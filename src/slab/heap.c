@@ -365,8 +365,7 @@ drain(struct ns_heap *h, struct ns_bin *bin)
 {
 	struct ns_slab *s;
 
-	ns_bin_flush(h, bin);
-	bin->limit = bin->items; /* it may be another cache's soon */
+	ns_bin_close(h, bin); /* it may be another cache's soon */
 	s = bin->current;
 	if (s != NULL)
 		give_up(s);

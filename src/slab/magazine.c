@@ -96,11 +96,18 @@ flush(struct ns_heap *h, struct ns_bin *bin, size_t n)
 	ns_store_relaxed(&bin->top, bin->items + left);
 }
 
-/* Gives all objects back.  Heap locked. */
-void
-ns_bin_flush(struct ns_heap *h, struct ns_bin *bin)
+static void
+flush_all(struct ns_heap *h, struct ns_bin *bin)
 {
 	flush(h, bin, (size_t)(bin->top - bin->items));
+}
+
+/* Gives all back, and frees pass the magazine by.  Heap locked. */
+void
+ns_bin_close(struct ns_heap *h, struct ns_bin *bin)
+{
+	flush_all(h, bin);
+	bin->limit = bin->items;
 }
 
 void
@@ -115,7 +122,7 @@ ns_magazines_flush(void)
 			continue;
 		ns_lock(&h->lock);
 		for (unsigned i = 1; i < h->nbins; i++)
-			ns_bin_flush(h, &h->bin[i]);
+			flush_all(h, &h->bin[i]);
 		ns_unlock(&h->lock);
 	}
 }
@@ -156,7 +163,7 @@ tick(struct ns_heap *h)
 		return;
 	bin = &h->bin[h->ticks / TICK_EVERY % h->nbins];
 	if (bin->top == bin->seen && bin->top != bin->items)
-		ns_bin_flush(h, bin);
+		flush_all(h, bin);
 	bin->seen = bin->top;
 }
 
@@ -247,8 +254,7 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	bin = ns_bin_of(h, s->cache);
 	if (bin->top == bin->limit) {
 		if (own || (bin->words != 0 && bin->limit == bin->items)) {
-			ns_bin_flush(h, bin);
-			bin->limit = bin->items;
+			ns_bin_close(h, bin);
 		} else if (!grow(h, bin, s->cache)) {
 			flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
 		}

@@ -97,14 +97,13 @@ make_word(const struct ns_slab *s, enum state state, const void *head,
 	return (uint64_t)n << 32 | index << 2 | (uint64_t)state;
 }
 
-/* Links @objs in their order, and the last to @next. */
-void
-ns_slab_chain(const struct ns_slab *s, void **objs, unsigned n,
-	      const void *next)
+/* Links @objs in their order; the last one ends the list. */
+static void
+chain(const struct ns_slab *s, void **objs, unsigned n)
 {
 	for (unsigned i = 0; i + 1 < n; i++)
 		ns_free_link(s->cache, objs[i], objs[i + 1]);
-	ns_free_link(s->cache, objs[n - 1], next);
+	ns_free_link(s->cache, objs[n - 1], NULL);
 }
 
 static unsigned
@@ -176,7 +175,7 @@ ns_slab_push(struct ns_slab *s, void **objs, unsigned n)
 {
 	uint64_t old = ns_load_relaxed(&s->remote), new;
 
-	ns_slab_chain(s, objs, n, NULL);
+	chain(s, objs, n);
 	do {
 		if (state_of(old) == FULL)
 			return NS_WAS_FULL;
@@ -268,7 +267,7 @@ ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n)
 	struct ns_depot *d = depot_of(s);
 	bool ok = false, last = s->nobj == n;
 
-	ns_slab_chain(s, objs, n, NULL);
+	chain(s, objs, n);
 	ns_lock(&d->lock);
 	if (state_of(ns_load_relaxed(&s->remote)) == FULL) {
 		/* @objs keep the slab alive; the lock keeps depot ours. */

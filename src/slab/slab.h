@@ -245,8 +245,7 @@ int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
  * What the layers above allocate with (alloc.c).  @slot: NS_NO_SLOT means
  * home.  All return NULL with errno ENOMEM; a bad pointer aborts.
  */
-void *ns_alloc_mid(size_t size);  /* sizes above NS_DIRECT_MAX, and 0 */
-void *ns_alloc_slow(size_t size); /* everything but a pop */
+void *ns_alloc_mid(size_t size); /* sizes above NS_DIRECT_MAX, and 0 */
 void *ns_alloc_on(size_t size, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
 void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
@@ -286,7 +285,7 @@ void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
 void ns_slab_free(struct ns_slab *s, void *obj);
 void ns_bin_reset(struct ns_bin *bin);
 struct ns_bin *ns_bin_of(struct ns_heap *h, const struct kmem_cache *c);
-void ns_bin_flush(struct ns_heap *h, struct ns_bin *bin);
+void ns_bin_close(struct ns_heap *h, struct ns_bin *bin);
 void ns_magazines_flush(void); /* the calling thread's, all of them */
 void ns_check_object(const struct ns_slab *s, const void *obj); /* or dies */
 _Noreturn void ns_bad_free(const void *p, const char *why);
@@ -310,10 +309,17 @@ void *ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
+/* Encodes a link, and decodes it. */
+ns_inline uintptr_t
+ns_link(const void *obj, uintptr_t next)
+{
+	return (uintptr_t)obj ^ ns_key ^ next;
+}
+
 ns_inline void
 ns_free_link(const struct kmem_cache *c, void *obj, const void *next)
 {
-	ns_free_of(c, obj)->link = (uintptr_t)obj ^ ns_key ^ (uintptr_t)next;
+	ns_free_of(c, obj)->link = ns_link(obj, (uintptr_t)next);
 }
 
 /*
@@ -324,7 +330,7 @@ ns_inline void *
 ns_free_next(const struct kmem_cache *c, const void *obj)
 {
 	const struct ns_free *f = ns_free_of(c, (void *)obj);
-	uintptr_t next = f->link ^ (uintptr_t)obj ^ ns_key;
+	uintptr_t next = ns_link(obj, f->link);
 
 	if (ns_unlikely(next - (uintptr_t)obj + NS_SLAB_SPAN >=
 			    2 * NS_SLAB_SPAN &&
@@ -350,8 +356,6 @@ void ns_depot_clean(struct ns_depot *d);
 uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
 /* The depot of a new cache; its lock outlives caches and is the caller's. */
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
-void ns_slab_chain(const struct ns_slab *s, void **objs, unsigned n,
-		   const void *next);
 
 /* thread.c: the registry of threads. */
 extern struct ns_lock ns_registry_lock; /* NS_RANK_REGISTRY: [r] */

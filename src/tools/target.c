@@ -98,19 +98,32 @@ fail_with(struct ns_target *t, int error)
 	}
 }
 
+/* As /proc has it: 'Z' is a zombie; 0: it is not there any more. */
+static char
+state_of(const struct ns_target *t)
+{
+	char path[64], text[512], *end;
+
+	proc_path(t, "stat", path);
+	if (ns_os_read_file(path, text, sizeof(text)) <= 0)
+		return 0;
+	end = strrchr(text, ')');
+	return end != NULL ? end[2] : '?';
+}
+
 /* It has no memory: a zombie, or the kernel's own. */
 static int
 fail_empty(struct ns_target *t)
 {
-	char path[64], text[512], *state;
-
-	proc_path(t, "stat", path);
-	if (ns_os_read_file(path, text, sizeof(text)) <= 0)
+	switch (state_of(t)) {
+	case 0:
 		return fail(t, "ended meanwhile");
-	state = strrchr(text, ')');
-	if (state != NULL && (state[2] == 'Z' || state[2] == 'X'))
+	case 'Z':
+	case 'X':
 		return fail(t, "has ended");
-	return fail(t, "is a thread of the kernel");
+	default:
+		return fail(t, "is a thread of the kernel");
+	}
 }
 
 /* --- reading --- */
@@ -250,7 +263,7 @@ read_name(struct ns_target *t)
 static bool
 ask_another_thread(struct ns_target *t)
 {
-	char path[64], text[512], *state;
+	char path[64], state;
 	struct dirent *e;
 	pid_t tid = 0;
 	DIR *tasks;
@@ -261,10 +274,8 @@ ask_another_thread(struct ns_target *t)
 		t->tid = (pid_t)strtol(e->d_name, NULL, 10);
 		if (t->tid <= 0 || t->tid == t->pid)
 			continue;
-		proc_path(t, "stat", path);
-		if (ns_os_read_file(path, text, sizeof(text)) > 0 &&
-		    (state = strrchr(text, ')')) != NULL && state[2] != 'Z' &&
-		    state[2] != 'X')
+		state = state_of(t);
+		if (state != 0 && state != 'Z' && state != 'X')
 			tid = t->tid;
 	}
 	if (tasks != NULL)
