@@ -7,7 +7,7 @@
  *
  *	OWNED  a heap has it: its current slab, or one in its bin's list.
  *	       The shared list is what other threads freed; what the owner
- *	       frees goes to slab->free, under its heap's lock.
+ *	       frees goes to slab->free without atomics.
  *	FULL   nobody has it and no list holds it: every object is in use
  *	       (allocated, or in a magazine), the shared list is empty,
  *	       nothing is uncarved.
