@@ -47,7 +47,7 @@ enum ns_kind {
 	NS_KIND_VM,       /* vm/: pages */
 };
 
-#define NS_UNIT_BODY 112
+#define NS_UNIT_BODY 104
 
 /* [p] the pool's lock; [k] the layer named by kind. */
 struct ns_unit {
@@ -55,14 +55,18 @@ struct ns_unit {
 	uint8_t kind;    /* [a] stored release once the body is ready */
 	uint8_t zero;    /* [k] the run was all zero when it was taken */
 	uint16_t slot;   /* [k] whose span it lies in */
+	uint64_t gate;   /* [k] 0 unless the layer sets it in any of a run's
+			    units, and then 0 again: what free() looks at */
 	uint32_t nunits; /* [p] first unit: length of the run */
-	uint32_t tag;    /* [k] 0 unless the layer sets it, and then 0 again */
+	uint32_t gate2;  /* [k] the same, for kmem_cache_free() */
 	union {
 		char body[NS_UNIT_BODY]; /* [k] */
 		uint64_t align;
 	};
 };
-_Static_assert(sizeof(struct ns_unit) == 128, "two cache lines a unit");
+#define NS_UNIT_DESC_SHIFT 7
+_Static_assert(sizeof(struct ns_unit) == 1ul << NS_UNIT_DESC_SHIFT,
+	       "two cache lines a unit");
 _Static_assert(offsetof(struct ns_unit, back) == 0, "the fast path's load");
 
 /* [I] all of them, once ns_page_init has returned. */
@@ -106,6 +110,30 @@ ns_unit_head(struct ns_unit *u)
 	return (struct ns_unit *)(void *)((char *)u -
 					  ns_load_relaxed(&u->back));
 }
+
+/*
+ * A slot's part of the two, so that no bound need be checked: any address at
+ * all gives one of the slot's descriptors, and an address in its span the
+ * right one.
+ */
+struct ns_window {
+	uintptr_t base;
+	size_t mask; /* of bytes of descriptors */
+	char *units;
+};
+
+ns_inline struct ns_unit *
+ns_unit_in(const struct ns_window *w, const void *p)
+{
+	size_t off = (uintptr_t)p - w->base;
+
+	return (struct ns_unit *)(void *)(w->units +
+					  ((off >> (NS_UNIT_SHIFT -
+						    NS_UNIT_DESC_SHIFT)) &
+					   w->mask));
+}
+
+struct ns_window ns_window_of(unsigned slot); /* page/reserve.c */
 
 /* The descriptor of the unit that @p lies in; @p must be ours. */
 ns_inline struct ns_unit *

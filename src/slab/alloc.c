@@ -133,7 +133,7 @@ ns_free_slow(void *p)
 		return;
 	u = run_of_block(p);
 	if (u->kind == NS_KIND_SLAB)
-		ns_slab_free((struct ns_slab *)(void *)u, p);
+		ns_slab_free(p);
 	else if (u->kind == NS_KIND_LARGE)
 		ns_large_free(u, p);
 	else
@@ -159,9 +159,8 @@ size_in_class(const void *p)
 
 	if (ns_unlikely(!ns_ours(p)))
 		return 0;
-	s = ns_slab_of(p);
-	return ns_load_relaxed(&s->tag) - 1 < NS_TAG_USER - 1 &&
-		       ns_is_object(s, p) &&
+	s = (const struct ns_slab *)(void *)ns_unit_of(p);
+	return ns_is_object(s, p) &&
 		       ((const struct ns_free *)p)->mark != s->mark
 		   ? s->size
 		   : 0;

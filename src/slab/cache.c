@@ -63,7 +63,7 @@ more_descriptors(void)
 		struct kmem_cache *c = (struct kmem_cache *)(void *)p;
 
 		memset(p, 0, size);
-		c->user_tag = NS_TAG_USER;
+		c->user = 1;
 		ns_cache_name_bin(c, next_id++);
 		c->depots = (struct ns_depot *)(void *)(p + head);
 		for (unsigned s = 0; s < ns_topo.nslots; s++)
@@ -314,23 +314,18 @@ kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
 ns_export void
 kmem_cache_free(struct kmem_cache *c, void *obj)
 {
-	uintptr_t off = (uintptr_t)obj - (uintptr_t)ns_base;
 	struct ns_heap *h = ns_home;
+	struct ns_slab *s = ns_slab_in(&h->window, obj);
 	struct ns_unit *u;
-	struct ns_slab *s;
 
-	if (ns_unlikely(obj == NULL))
+	if (ns_likely(s->cache == c &&
+		      ns_is_below(s, obj, ns_load_relaxed(&s->user_bound)) &&
+		      c->id < h->nbins)) {
+		ns_free_home(h, s, obj, c->link_off);
 		return;
-	if (ns_likely(off < ns_total)) {
-		s = (struct ns_slab *)(void *)ns_unit_head(
-		    ns_units + (off >> NS_UNIT_SHIFT));
-		if (ns_likely(ns_load_relaxed(&s->tag) ==
-				  (h->tag | NS_TAG_USER) &&
-			      s->cache == c && c->id < h->nbins)) {
-			ns_free_home(h, s, obj, c->link_off);
-			return;
-		}
 	}
+	if (obj == NULL)
+		return;
 	u = ns_run_of(obj);
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_bad_free(obj, "not an object of a cache");
@@ -339,7 +334,7 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
 			 "node %d)",
 			 obj, c->name, s->cache->name, numaslab_node_of(obj));
-	ns_slab_free(s, obj);
+	ns_slab_free(obj);
 }
 
 ns_export int

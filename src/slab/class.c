@@ -85,7 +85,7 @@ ns_cache_name_bin(struct kmem_cache *c, unsigned id)
 	c->bin = (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
 }
 
-uint16_t ns_bin_map[NS_DIRECT_MAX / 16];
+uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1];
 
 void
 ns_classes_init(struct ns_depot *depots, unsigned nslots)
@@ -106,7 +106,7 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 			ns_depot_init(&cache->depots[s], cache, s);
 		}
 	}
-	for (i = 0; i < NS_DIRECT_MAX / 16; i++)
+	for (i = 0; i <= NS_DIRECT_MAX / 16; i++)
 		ns_bin_map[i] =
-		    (uint16_t)ns_caches[ns_class_of(16 * i + 16)].bin;
+		    (uint16_t)ns_caches[ns_class_of(ns_max(16 * i, 1))].bin;
 }

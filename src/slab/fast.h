@@ -49,11 +49,10 @@ ns_inline void *
 ns_malloc_try(size_t size)
 {
 	struct ns_heap *h = ns_home;
-	size_t i = (size - 1) / 16; /* size 0 wraps: not here */
 
-	if (ns_unlikely(i >= NS_DIRECT_MAX / 16 || !ns_at_home(h)))
+	if (ns_unlikely(size > NS_DIRECT_MAX || !ns_at_home(h)))
 		return NULL;
-	return ns_bin_pop(ns_bin_at(h, h->bin_of[i]), 0);
+	return ns_bin_pop(ns_bin_at(h, h->bin_of[(size + 15) / 16]), 0);
 }
 
 ns_inline void *
@@ -69,29 +68,38 @@ ns_malloc_fast(size_t size)
  * d is 2^64 / d rounded up, and one more for a power of two, so that
  * e = inverse * d mod 2^64 is at least 1 and at most d.  At n * d + r the
  * product is n * e + r * inverse: less than the bound carved * e if and only
- * if r is 0 and n is 0 to carved - 1.  (After Lemire, Kaser and Kurz 2019.)
+ * if r is 0 and n is 0 to carved - 1, for any address of user space, in the
+ * slab or not.  (After Lemire, Kaser and Kurz 2019.)
  */
+ns_inline bool
+ns_is_below(const struct ns_slab *s, const void *obj, uint64_t bound)
+{
+	return ((uint64_t)(uintptr_t)obj - (uintptr_t)s->first) * s->inverse <
+	       bound;
+}
+
+/* The same of a malloc class: what free() may take. */
 ns_inline bool
 ns_is_object(const struct ns_slab *s, const void *obj)
 {
-	return ((uint64_t)(uintptr_t)obj - (uintptr_t)s->first) * s->inverse <
-	       ns_load_relaxed(&s->bound);
-}
-
-/* The owner's push of a marked object on the slab's own list. */
-ns_inline void
-ns_slab_push_own(struct ns_slab *s, void *obj, uint32_t link_off)
-{
-	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
-
-	f->link = ns_link(obj, (uintptr_t)s->free);
-	ns_store_release(&s->free, obj); /* in order, for fork's child */
-	s->used--;
+	return ns_is_below(s, obj, ns_load_relaxed(&s->bound));
 }
 
 /*
- * Frees @obj of @s, which is on the node of @home, the home heap: into the
- * magazine; or, when frees pass it by and the slab is the heap's, there.
+ * One unit's copy of a slab's first line; for an address elsewhere, some line
+ * of which it is no object.
+ */
+ns_inline struct ns_slab *
+ns_slab_in(const struct ns_window *w, const void *obj)
+{
+	return (struct ns_slab *)(void *)ns_unit_in(w, obj);
+}
+
+/*
+ * Frees @obj of the slab that @s is a copy of, on the node of @home, the home
+ * heap: into the magazine; or, when frees pass it by and the slab is the
+ * heap's, there.  Stores are atomic where two compilers would make one of
+ * them, which is slower.
  */
 ns_inline void
 ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
@@ -100,42 +108,43 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
 	struct ns_bin *bin = ns_bin_at(home, s->bin);
 	void **top = bin->top;
+	uint64_t mark = s->mark;
 
-	if (ns_unlikely(!ns_is_object(s, obj) || f->mark == s->mark)) {
-		ns_slab_free(s, obj);
-	} else if (ns_likely(top != bin->limit)) {
-		f->mark = s->mark;
-		top[1] = obj;
-		ns_store_release(&bin->top, top + 1); /* as above */
-		ns_owner_add(&home->frees, 1);
-	} else if (top == bin->items && ns_load_relaxed(&s->owner) == home) {
-		f->mark = s->mark;
-		ns_slab_push_own(s, obj, link_off);
-		ns_owner_add(&home->frees, 1);
-		if (ns_unlikely(s->used == 0))
-			ns_heap_emptied(home, s);
-	} else {
-		ns_slab_free(s, obj);
+	if (ns_unlikely(f->mark == mark)) {
+		ns_slab_free(obj);
+		return;
 	}
+	if (ns_likely(top != bin->limit)) {
+		f->mark = mark;
+		top[1] = obj;
+		ns_store_release(&bin->top, top + 1); /* for fork's child */
+		ns_owner_inc(&home->frees);
+		return;
+	}
+	s = (struct ns_slab *)(void *)ns_unit_head((struct ns_unit *)(void *)s);
+	if (ns_unlikely(top != bin->items ||
+			ns_load_relaxed(&s->owner) != home)) {
+		ns_slab_free(obj);
+		return;
+	}
+	ns_store_relaxed(&f->mark, mark);
+	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
+	ns_store_release(&s->free, obj); /* in order, for fork's child */
+	ns_owner_inc(&home->frees);
+	if (ns_unlikely(--s->used == 0))
+		ns_heap_emptied(home, s);
 }
 
 ns_inline void
 ns_free_fast(void *p)
 {
-	uintptr_t off = (uintptr_t)p - (uintptr_t)ns_base;
 	struct ns_heap *h = ns_home;
-	struct ns_slab *s;
+	struct ns_slab *s = ns_slab_in(&h->window, p);
 
-	if (ns_unlikely(off >= ns_total)) {
-		ns_free_slow(p);
-		return;
-	}
-	s = (struct ns_slab *)(void *)ns_unit_head(ns_units +
-						   (off >> NS_UNIT_SHIFT));
-	if (ns_unlikely(ns_load_relaxed(&s->tag) != h->tag))
-		ns_free_slow(p);
-	else
+	if (ns_likely(ns_is_object(s, p)))
 		ns_free_home(h, s, p, 0);
+	else
+		ns_free_slow(p);
 }
 
 #endif

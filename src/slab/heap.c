@@ -30,7 +30,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 
 	ns_lock_init(&h->lock, NS_RANK_HEAP);
 	h->slot = slot;
-	h->tag = ns_tag(slot, 0);
+	h->window = ns_window_of(slot);
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
 	h->frees = 0;
@@ -84,20 +84,6 @@ pop(struct ns_slab *s, void **end, unsigned want)
 	return n;
 }
 
-/* Carved anew, if ever: what is free then is marked, and its bound told. */
-static void
-set_carved(struct ns_slab *s, uint32_t carved)
-{
-	const struct kmem_cache *c = s->cache;
-	uint32_t i;
-
-	for (i = s->marked; i < carved; i++)
-		ns_free_of(c, s->first + (size_t)i * s->size)->mark = s->mark;
-	ns_store_relaxed(&s->marked, ns_max(s->marked, carved));
-	ns_store_relaxed(&s->carved, carved);
-	ns_store_relaxed(&s->bound, carved * (s->inverse * s->size));
-}
-
 /*
  * Memory that was never touched costs nothing until it is: of that a page's
  * worth, and more than one, for the next allocation would be slow again.
@@ -108,20 +94,23 @@ carve(struct ns_heap *h, struct ns_slab *s, void **end, unsigned want)
 	struct kmem_cache *c = s->cache;
 	char *p = s->first + (size_t)s->carved * s->size;
 	unsigned i, n = (unsigned)ns_min(s->nobj - s->carved, want);
+	uint64_t mark = s->mark;
 
 	if ((s->zero && s->carved >= s->marked) || c->ctor != NULL)
 		n = (unsigned)ns_min(n,
 				     ns_max(CARVE_BYTES / s->size, CARVE_MIN));
 	s->used += n;
-	set_carved(s, s->carved + n);
+	ns_slab_set_carved(s, s->carved + n);
 	if (c->ctor != NULL) {
 		ns_unlock(&h->lock);
 		for (i = 0; i < n; i++)
 			c->ctor(p + (size_t)i * s->size);
 		ns_lock(&h->lock);
 	}
-	for (i = 0; i < n; i++, p += s->size)
+	for (i = 0; i < n; i++, p += s->size) {
+		ns_free_of(c, p)->mark = mark;
 		*--end = p;
+	}
 	return n;
 }
 
@@ -206,7 +195,7 @@ renew(struct ns_slab *s)
 	if (s->cache->ctor != NULL)
 		return;
 	ns_store_release(&s->free, NULL);
-	set_carved(s, 0);
+	ns_slab_set_carved(s, 0);
 }
 
 /*

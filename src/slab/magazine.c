@@ -33,12 +33,17 @@
 
 static void *none[1]; /* an array without room */
 
-/* Its CPU and its tag never match: every use is a slow one. */
+/*
+ * Its CPU never matches, and every address is in a unit that holds no object:
+ * every use is a slow one.
+ */
+static struct ns_unit no_unit; /* [I] all zero */
 struct ns_heap ns_heap_none = {
 	.cpu_word = &(const uint32_t){ 0 },
 	.cpu = 1,
-	.tag = UINT32_MAX,
-	.bin_of = { [0 ... NS_DIRECT_MAX / 16 - 1] = NS_HEAP_HEADER },
+	.slot = NS_NO_SLOT,
+	.window = { .units = (char *)&no_unit },
+	.bin_of = { [0 ... NS_DIRECT_MAX / 16] = NS_HEAP_HEADER },
 	.bin = { { .top = none, .limit = none, .items = none } },
 };
 
@@ -279,20 +284,21 @@ ns_check_object(const struct ns_slab *s, const void *obj)
 	if (off / s->size < ns_load_relaxed(&s->marked) &&
 	    ns_free_of(s->cache, (void *)obj)->mark == s->mark)
 		ns_bad_free(obj, "already free");
-	if (!ns_is_object(s, obj))
+	if (off / s->size >= ns_load_relaxed(&s->carved))
 		ns_bad_free(obj, "never allocated");
 }
 
-/* Frees an object of @s: whatever is not a push on a magazine with room. */
+/* Frees an object of a slab, if it is one: whatever the fast path does not. */
 void
-ns_slab_free(struct ns_slab *s, void *obj)
+ns_slab_free(void *obj)
 {
+	struct ns_slab *s = ns_slab_of(obj);
 	struct ns_heap *h = ns_home;
 
 	ns_check_object(s, obj);
 	ns_count_free(obj);
 	ns_free_of(s->cache, obj)->mark = s->mark;
-	if (h->tag == ns_tag(s->slot, 0)) {
+	if (h->slot == s->slot) {
 		keep(h, s, obj);
 		return;
 	}

@@ -52,11 +52,15 @@
 #include "slab/slab.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* remote: state in bits 0-1, head in 2-31 (0: none), count in 32-63. */
 enum state { OWNED = 0, FULL = 1, DEPOT = 2 };
 
 #define HEAD_SHIFT 3u /* objects are at least 8-byte aligned */
+
+/* What all units of a slab have the same, up to the end of the line. */
+#define COPIED offsetof(struct ns_slab, inverse)
 
 static enum state
 state_of(uint64_t word)
@@ -131,6 +135,28 @@ new_mark(void)
 	return mark;
 }
 
+/* In every unit.  @bound is that of ns_is_object, or 0: nothing passes. */
+static void
+set_bounds(struct ns_slab *s, uint64_t bound)
+{
+	uint32_t user = s->cache->user != 0 ? (uint32_t)bound : 0;
+
+	bound -= user;
+	for (uint32_t i = 0; i < s->cache->units; i++) {
+		ns_store_relaxed(&s[i].bound, bound);
+		ns_store_relaxed(&s[i].user_bound, user);
+	}
+}
+
+/* The first @carved objects may be in use, or are free and marked. */
+void
+ns_slab_set_carved(struct ns_slab *s, uint32_t carved)
+{
+	ns_store_relaxed(&s->marked, (uint32_t)ns_max(s->marked, carved));
+	ns_store_relaxed(&s->carved, carved);
+	set_bounds(s, carved * (s->inverse * s->size));
+}
+
 /* A new slab, owned by nobody yet but private to the caller. */
 struct ns_slab *
 ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
@@ -138,7 +164,7 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	struct ns_depot *d = &c->depots[slot];
 	struct ns_unit *u = ns_run_alloc(slot, c->units, 1, flags);
 	struct ns_slab *s = (struct ns_slab *)(void *)u;
-	uint32_t color;
+	uint32_t color, i;
 
 	if (u == NULL)
 		return NULL;
@@ -151,7 +177,9 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->bin = c->bin;
 	s->first = ns_unit_addr(u) + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
-	ns_store_relaxed(&s->tag, ns_tag(slot_of(s), c->user_tag));
+	for (i = 1; i < c->units; i++)
+		memcpy((char *)(s + i) + COPIED, (char *)s + COPIED,
+		       NS_CACHELINE - COPIED);
 	ns_run_publish(u, NS_KIND_SLAB);
 	return s;
 }
@@ -161,7 +189,7 @@ void
 ns_slab_delete(struct ns_slab *s)
 {
 	ns_store_relaxed(&s->owner, NULL);
-	ns_store_relaxed(&s->tag, 0u);
+	set_bounds(s, 0);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
 	ns_run_free((struct ns_unit *)(void *)s, false);
 }

@@ -59,21 +59,24 @@ struct ns_thread;
 
 /*
  * A slab is its first unit's descriptor.  The first cache line, all that a
- * fast free reads, changes only when objects are carved; the second is what
- * slow paths write.  [h] the owner, holding its heap's lock.
+ * fast free reads, changes only when objects are carved, and is the same, from
+ * bound on, in the descriptors of the slab's other units: so a fast free need
+ * not look for the first.  The second line is what slow paths write, and only
+ * the first unit's counts.  [h] the owner, holding its heap's lock.
+ *
+ * bound is of objects that free() may take: 0 for those of kmem_caches, whose
+ * marks may be elsewhere; user_bound of those that kmem_cache_free() may.
  */
 struct ns_slab {
-	struct {
-		uint32_t back; /* as in struct ns_unit */
-		uint8_t kind, zero;
-		uint16_t slot;
-		uint32_t nunits;
-		uint32_t tag; /* [I] ns_tag() */
-	};
-	uint64_t inverse; /* [I] see ns_is_object */
-	char *first;      /* [I] object 0, after the color offset */
-	uint64_t bound;   /* [a] written with carved, by whom it is */
-	uint64_t mark;    /* [I] of a free object; no slab had it before */
+	uint32_t back; /* as in struct ns_unit */
+	uint8_t kind, zero;
+	uint16_t slot;
+	uint64_t bound; /* [a] of ns_is_object; written with carved */
+	uint32_t nunits;
+	uint32_t user_bound; /* [a] the same */
+	uint64_t inverse;    /* [I] see ns_is_object */
+	char *first;         /* [I] object 0, after the color offset */
+	uint64_t mark;       /* [I] of a free object; no slab had it before */
 	struct kmem_cache *cache; /* [I] */
 	uint32_t bin;             /* [I] offset of the cache's bin in a heap */
 	uint32_t size;            /* [I] distance of objects */
@@ -93,24 +96,12 @@ struct ns_slab {
 };
 _Static_assert(offsetof(struct ns_slab, remote) == NS_CACHELINE, "two lines");
 _Static_assert(sizeof(struct ns_slab) <= sizeof(struct ns_unit), "overlays it");
-_Static_assert(offsetof(struct ns_slab, slot) ==
-		       offsetof(struct ns_unit, slot) &&
-		   offsetof(struct ns_slab, tag) ==
-		       offsetof(struct ns_unit, tag),
-	       "the same header");
-
-/*
- * What a heap and a slab have in common when the slab's objects may go into
- * the heap's magazines: the node, plus @user for those of kmem_caches, which
- * free() leaves to a slow path.  Never 0, which is every other run's.
- */
-#define NS_TAG_USER 0x10000u
-
-ns_inline uint32_t
-ns_tag(unsigned slot, uint32_t user)
-{
-	return (slot + 1) | user;
-}
+_Static_assert(
+    offsetof(struct ns_slab, slot) == offsetof(struct ns_unit, slot) &&
+	offsetof(struct ns_slab, bound) == offsetof(struct ns_unit, gate) &&
+	offsetof(struct ns_slab, nunits) == offsetof(struct ns_unit, nunits) &&
+	offsetof(struct ns_slab, user_bound) == offsetof(struct ns_unit, gate2),
+    "the same header");
 
 struct ns_bin {
 	void **top;              /* [o] the next object to hand out, or items */
@@ -133,17 +124,17 @@ _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 struct ns_heap {
 	const uint32_t *cpu_word; /* [o] rseq's cpu_id, or &cpu: no check */
 	uint32_t cpu;             /* [o] the CPU this heap was chosen for */
-	uint32_t tag;             /* [I] ns_tag(slot, 0) */
 	uint32_t slot;            /* [I] */
-	uint32_t nbins;           /* [o] bins from here on were never used */
-	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
+	struct ns_window window;  /* [I] of the slot */
 	uint64_t frees;           /* [o] frees that took the fast path */
+	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
+	uint32_t nbins;           /* [o] bins from here on were never used */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
 	uint32_t arrays;          /* [h] where the next array can be */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
-	uint16_t bin_of[NS_DIRECT_MAX / 16]; /* [I] (size - 1) / 16 to the
-						offset of a bin */
+	uint16_t bin_of[NS_DIRECT_MAX / 16 + 1]; /* [I] size / 16, rounded up,
+						    to the offset of a bin */
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
 };
 _Static_assert(offsetof(struct ns_heap, bin) == NS_HEAP_HEADER, "header");
@@ -181,7 +172,7 @@ struct kmem_cache {
 	uint32_t align;    /* [I] */
 	uint32_t link_off; /* [I] where a free object's link is */
 	uint32_t bin;      /* [I] offset of its bin in a heap */
-	uint32_t user_tag; /* [I] NS_TAG_USER, or 0: a malloc class */
+	uint32_t user;     /* [I] 0: a malloc class, 1: a kmem_cache */
 	uint32_t nobj;     /* [I] in a slab */
 	uint32_t units;    /* [I] of a slab */
 	uint32_t magazine; /* [I] words of a full-size array */
@@ -235,7 +226,7 @@ ns_class_of(size_t size)
 }
 
 /* class.c: size classes and the geometry of slabs. */
-extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16]; /* [I] every heap's copy */
+extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
 void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
@@ -245,7 +236,7 @@ int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
  * What the layers above allocate with (alloc.c).  @slot: NS_NO_SLOT means
  * home.  All return NULL with errno ENOMEM; a bad pointer aborts.
  */
-void *ns_alloc_mid(size_t size); /* sizes above NS_DIRECT_MAX, and 0 */
+void *ns_alloc_mid(size_t size); /* sizes above NS_DIRECT_MAX */
 void *ns_alloc_on(size_t size, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
 void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
@@ -282,7 +273,7 @@ bool ns_large_resize(struct ns_unit *u, size_t size);
 
 /* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
-void ns_slab_free(struct ns_slab *s, void *obj);
+void ns_slab_free(void *obj);
 void ns_bin_reset(struct ns_bin *bin);
 struct ns_bin *ns_bin_of(struct ns_heap *h, const struct kmem_cache *c);
 void ns_bin_close(struct ns_heap *h, struct ns_bin *bin);
@@ -343,6 +334,7 @@ ns_free_next(const struct kmem_cache *c, const void *obj)
 enum ns_push { NS_PUSHED, NS_PUSHED_LAST, NS_WAS_FULL };
 struct ns_slab *ns_slab_new(struct kmem_cache *c, unsigned slot,
 			    unsigned flags);
+void ns_slab_set_carved(struct ns_slab *s, uint32_t carved);
 void ns_slab_delete(struct ns_slab *s);
 enum ns_push ns_slab_push(struct ns_slab *s, void **objs, unsigned n);
 void *ns_slab_collect(struct ns_slab *s, uint32_t *count);

@@ -177,7 +177,7 @@ bury(struct ns_thread *t)
 	for (unsigned s = 0; s < t->nslots; s++)
 		if (t->slot[s].heap != NULL)
 			heap_delete(t->slot[s].heap);
-	ns_slab_free((struct ns_slab *)(void *)ns_run_of(t), t);
+	ns_slab_free(t);
 }
 
 static void
