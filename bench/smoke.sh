@@ -46,7 +46,8 @@ run() {
 
 ours=$top_builddir/.libs/libnumaslab_malloc.so
 test -e "$ours" || fail "$ours is missing"
-for name in overhead pairs remote threads latency; do
+for name in overhead pairs remote threads latency structures lifetimes \
+	blocks sharing; do
 	run $name
 	run $name "$ours"
 done
