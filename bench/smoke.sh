@@ -63,8 +63,10 @@ python3 "$compare" "${common[@]}" -- true >"$dir/log"
 grep -q '^numaslab ' "$dir/log" || fail "compare prints no table"
 python3 "$compare" "${common[@]}" --start --runs 2 >"$dir/log"
 grep -q '^numaslab ' "$dir/log" || fail "compare --start prints no table"
+python3 "$compare" "${common[@]}" --memory --idle 0.1 drift blocks >"$dir/log"
+grep -q '^blocks_idle_mb ' "$dir/log" || fail "compare --memory prints no table"
 python3 "$compare" "${common[@]}" --micro --min-time 0.0005 pairs >"$dir/log"
-grep -q '^numaslab to the fastest of' "$dir/log" ||
+grep -q '^numaslab to the best of' "$dir/log" ||
 	fail "compare --micro prints no summary"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
