@@ -76,6 +76,24 @@ assert d["machine"]["kernel"] and d["allocators"]["glibc"]["version"]
 assert len(d["results"]["pairs"]["pair/size:64"]["time"]["numaslab"]) == 1
 ' "$dir/out.json" || fail "the result file is not as documented"
 
+# The report needs Debian's matplotlib.
+if /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; then
+	mkdir "$dir/results"
+	common[3]=$dir/results/micro.json
+	python3 "$compare" "${common[@]}" --micro --min-time 0.0005 \
+	    sharing latency >"$dir/log"
+	common[3]=$dir/results/memory.json
+	python3 "$compare" "${common[@]}" --memory --idle 0.1 drift >"$dir/log"
+	"$top_srcdir/bench/report" --results "$dir/results" \
+	    --out "$dir/report" >"$dir/log"
+	for name in micro latency memory memory-over-time; do
+		grep -qF "($name.svg)" "$dir/report/report.md" ||
+			fail "the report has no plot $name"
+		test -s "$dir/report/$name.png" || fail "no $name.png"
+	done
+	common[3]=$dir/out.json
+fi
+
 if python3 "$compare" "${common[@]}" -- false >"$dir/log" 2>&1; then
 	fail "compare accepts a command that fails"
 fi
