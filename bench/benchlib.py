@@ -17,7 +17,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 OURS = "numaslab"
 # Whom the project measures itself against; others are shown beside them.
-PEERS = ("glibc", "jemalloc", "mimalloc", "tcmalloc")
+PEERS = ("glibc", "jemalloc", "mimalloc", "tcmalloc", "tbbmalloc")
 
 # In the order of the tables.
 LIBRARIES = {

@@ -46,7 +46,8 @@ run() {
 
 ours=$top_builddir/.libs/libnumaslab_malloc.so
 test -e "$ours" || fail "$ours is missing"
-for name in overhead pairs remote threads latency; do
+for name in overhead pairs remote threads latency structures lifetimes \
+	blocks sharing; do
 	run $name
 	run $name "$ours"
 done
@@ -62,8 +63,10 @@ python3 "$compare" "${common[@]}" -- true >"$dir/log"
 grep -q '^numaslab ' "$dir/log" || fail "compare prints no table"
 python3 "$compare" "${common[@]}" --start --runs 2 >"$dir/log"
 grep -q '^numaslab ' "$dir/log" || fail "compare --start prints no table"
+python3 "$compare" "${common[@]}" --memory --idle 0.1 drift blocks >"$dir/log"
+grep -q '^blocks_idle_mb ' "$dir/log" || fail "compare --memory prints no table"
 python3 "$compare" "${common[@]}" --micro --min-time 0.0005 pairs >"$dir/log"
-grep -q '^numaslab to the fastest of' "$dir/log" ||
+grep -q '^numaslab to the best of' "$dir/log" ||
 	fail "compare --micro prints no summary"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
@@ -72,6 +75,24 @@ for key in "machine", "commit", "allocators", "results":
 assert d["machine"]["kernel"] and d["allocators"]["glibc"]["version"]
 assert len(d["results"]["pairs"]["pair/size:64"]["time"]["numaslab"]) == 1
 ' "$dir/out.json" || fail "the result file is not as documented"
+
+# The report needs Debian's matplotlib.
+if /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; then
+	mkdir "$dir/results"
+	common[3]=$dir/results/micro.json
+	python3 "$compare" "${common[@]}" --micro --min-time 0.0005 \
+	    sharing latency >"$dir/log"
+	common[3]=$dir/results/memory.json
+	python3 "$compare" "${common[@]}" --memory --idle 0.1 drift >"$dir/log"
+	"$top_srcdir/bench/report" --results "$dir/results" \
+	    --out "$dir/report" >"$dir/log"
+	for name in micro latency memory memory-over-time; do
+		grep -qF "($name.svg)" "$dir/report/report.md" ||
+			fail "the report has no plot $name"
+		test -s "$dir/report/$name.png" || fail "no $name.png"
+	done
+	common[3]=$dir/out.json
+fi
 
 if python3 "$compare" "${common[@]}" -- false >"$dir/log" 2>&1; then
 	fail "compare accepts a command that fails"
