@@ -20,9 +20,14 @@
 #include <errno.h>
 
 #define OBJECTS_WANTED 32u /* a slab's slow paths are shared by its objects */
-#define MAGAZINE_BYTES (256u * 1024) /* of objects, in a full-size magazine */
-#define COLOR_SHIFT    6u    /* at most 1/64 of a slab is given up for color */
-#define COLOR_SPAN     4096u /* offsets beyond a page hit the same sets again */
+#define MAGAZINE_BYTES                                                  \
+	(1024u * 1024)           /* of objects, in a full-size magazine \
+				  */
+#define START_BYTES (32u * 1024) /* and in one that has earned nothing */
+#define START_MIN   4u
+#define START_MAX   64u
+#define COLOR_SHIFT 6u    /* at most 1/64 of a slab is given up for color */
+#define COLOR_SPAN  4096u /* offsets beyond a page hit the same sets again */
 
 struct kmem_cache ns_caches[NS_NCLASS];
 
@@ -71,7 +76,8 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		if ((c->units << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
 			break;
 	c->magazine = (uint32_t)ns_min(MAGAZINE_BYTES / size, NS_MAGAZINE_MAX);
-	c->magazine = (uint32_t)ns_max(c->magazine, NS_MAGAZINE_MIN);
+	c->start = (uint32_t)ns_min(START_BYTES / size, START_MAX);
+	c->start = (uint32_t)ns_max(c->start, START_MIN);
 	c->inverse = UINT64_MAX / size + 1 + ns_is_pow2(size);
 	set_colors(c, c->units << NS_UNIT_SHIFT);
 	return 0;

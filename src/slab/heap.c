@@ -199,20 +199,28 @@ renew(struct ns_slab *s)
 }
 
 /*
- * Nothing of the slab is in use.  The current slab stays, and one short slab
+ * Nothing of the slab is in use.  In a bin whose magazine has earned more than
+ * it had at first (magazine.c, 3), the current slab stays, and one short slab
  * behind it, so that a program that goes back and forth over a slab's edge
  * makes none.
  */
 static void
 emptied(struct ns_heap *h, struct ns_slab *s)
 {
-	if (h->bin[s->cache->id].current == s ||
-	    (s->link.next == s->link.prev && s->nunits <= KEEP_UNITS)) {
+	struct ns_bin *bin = &h->bin[s->cache->id];
+	bool current = bin->current == s;
+
+	if (bin->allow > s->cache->start &&
+	    (current ||
+	     (s->link.next == s->link.prev && s->nunits <= KEEP_UNITS))) {
 		renew(s);
-	} else {
-		ns_list_remove(&s->link);
-		ns_slab_delete(s);
+		return;
 	}
+	if (current)
+		bin->current = NULL;
+	else
+		ns_list_remove(&s->link);
+	ns_slab_delete(s);
 }
 
 /* From the owner's fast path, which holds no lock. */

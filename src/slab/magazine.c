@@ -7,15 +7,20 @@
  *    node pass to and fro cost no atomic operation: the next allocation of
  *    the thread that freed them takes them.  Blocks of other nodes go home
  *    at once.
- * 2. An empty magazine is refilled from slabs, to half.  A full one gives its
- *    older half back, a run of objects of one slab at a time.  But when it
- *    was an object of an own slab that found it full, the program frees more
- *    than it will soon need: then the magazine gives back everything, and
- *    frees go by it, right into their slabs, until the next refill.  So mass
- *    frees leave whole slabs empty.
- * 3. The array is small at first, and of its full size when that proves too
- *    small: threads that do little hold little.  Arrays lie in the heap and
- *    stay with their bins.
+ * 2. An empty magazine is refilled from slabs, with twice as many objects as
+ *    the last time.  A full one gives its older half back, a run of objects of
+ *    one slab at a time.  But when it was an object of an own slab that found
+ *    it full, the program frees more than it will soon need: then the magazine
+ *    is *closed*: it gives back everything, and frees go by it, right into
+ *    their slabs, until the next refill.  So mass frees leave whole slabs
+ * empty.
+ * 3. How much a magazine may hold is earned.  It starts with c->start objects,
+ *    and twice as many each time it is refilled after it was closed, for then
+ *    the program does come back.  So a thread that does something once and
+ *    then waits holds little, and a loop has all that it uses at hand.  Arrays
+ *    lie in the heap, a short one or a full one, and stay with their bins.
+ *    A thread's first few frees of a class it never allocated go home, not
+ *    into a magazine: it shall not share cache lines with whose they were.
  * 4. An object in a magazine keeps its slab from being freed.  So at every
  *    TICK_EVERYth slow path the heap looks at its next bin, and gives back all
  *    of one in which nothing has moved since the last look.
@@ -28,8 +33,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define REFILL_MAX 128u
-#define TICK_EVERY 4u
+#define REFILL_MAX  128u
+#define TICK_EVERY  4u
+#define FOREIGN_FEW 16u /* frees before a bin that only frees has an array */
 
 static void *none[1]; /* an array without room */
 
@@ -70,11 +76,11 @@ ns_bad_link(const struct kmem_cache *c, const void *obj)
 void
 ns_bin_reset(struct ns_bin *bin)
 {
-	bin->items = bin->seen = bin->limit = none;
+	bin->items = bin->limit = none;
 	ns_store_relaxed(&bin->top, none);
 	bin->current = NULL;
 	ns_list_init(&bin->slabs);
-	bin->words = 0;
+	bin->words = bin->seen = bin->allow = bin->batch = 0;
 	bin->size = 0;
 }
 
@@ -133,29 +139,72 @@ ns_magazines_flush(void)
 }
 
 /*
- * A larger array, up to the full size and if there is room; either way frees
- * go into it from now on.  False: it is no larger.
+ * An array for what allow and batch ask for: none, the first, or the full one.
+ * When there is no room for a larger one they are cut to the one there is.
  */
-static bool
-grow(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
+static void
+fit(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 {
-	uint32_t words = bin->words == 0 ? NS_MAGAZINE_MIN : c->magazine;
+	unsigned most = (unsigned)ns_max(bin->allow, bin->batch);
+	unsigned words = most > c->start ? c->magazine : c->start + 1;
 	size_t n = (size_t)(bin->top - bin->items) + 1;
 	size_t end = h->arrays + words * sizeof(void *);
 	void **items = (void **)(void *)((char *)h + h->arrays);
-	bool larger = words > bin->words && end <= NS_HEAP_UNITS * NS_UNIT;
 
-	if (larger) {
+	if (most >= bin->words && end <= NS_HEAP_UNITS * NS_UNIT) {
 		memcpy(items, bin->items, n * sizeof(void *));
 		h->arrays = (uint32_t)end;
 		bin->items = items;
-		bin->words = words;
+		bin->words = (uint16_t)words;
 		ns_store_release(&bin->top, items + n - 1);
 	}
-	if (bin->words != 0)
-		bin->limit = bin->items + ns_min(bin->words, c->magazine) - 1;
-	ns_assert(bin->top <= bin->limit);
-	return larger;
+	most = (unsigned)ns_min(most, ns_max(bin->words, 1) - 1);
+	bin->allow = (uint16_t)ns_min(bin->allow, most);
+	bin->batch = (uint16_t)ns_min(bin->batch, most);
+	bin->limit = bin->items + ns_max(most, n - 1);
+}
+
+/* Twice what it is, from @least to @most. */
+static uint16_t
+twice(uint16_t n, unsigned least, unsigned most)
+{
+	return (uint16_t)ns_min(ns_max(2u * n, least), ns_max(least, most));
+}
+
+/* More is allocated than the magazine has. */
+static void
+before_refill(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
+{
+	if (bin->limit == bin->items)
+		bin->allow = bin->words == 0
+				 ? (uint16_t)c->start
+				 : twice(bin->allow, c->start, c->magazine - 1);
+	bin->batch = twice(bin->batch, ns_max(c->start / 4, 1),
+			   ns_max(c->start, bin->allow / 2));
+	fit(h, bin, c);
+}
+
+/*
+ * A free finds the magazine full.  False: the object goes back to its slab.
+ */
+static bool
+make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
+	  bool own)
+{
+	if (bin->words == 0) {
+		if (++bin->allow < FOREIGN_FEW)
+			return false;
+		bin->allow = (uint16_t)c->start;
+		fit(h, bin, c);
+	} else if (own || bin->limit == bin->items) {
+		ns_bin_close(h, bin);
+	} else if (bin->allow < ns_min(c->magazine, bin->words) - 1) {
+		bin->allow = twice(bin->allow, c->start, c->magazine - 1);
+		fit(h, bin, c);
+	} else {
+		flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
+	}
+	return bin->top < bin->limit;
 }
 
 /* Gives back what a bin has not used since the last time round. */
@@ -167,9 +216,11 @@ tick(struct ns_heap *h)
 	if (++h->ticks % TICK_EVERY != 0)
 		return;
 	bin = &h->bin[h->ticks / TICK_EVERY % h->nbins];
-	if (bin->top == bin->seen && bin->top != bin->items)
+	if (bin->top == bin->items + bin->seen && bin->seen != 0) {
 		flush_all(h, bin);
-	bin->seen = bin->top;
+		bin->allow /= 2;
+	}
+	bin->seen = (uint16_t)(bin->top - bin->items);
 }
 
 /* An object, and more of them for the next times. */
@@ -184,10 +235,10 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	bin = ns_bin_of(h, c);
 	obj = ns_bin_pop(bin, c->link_off);
 	if (obj == NULL) {
-		grow(h, bin, c);
+		before_refill(h, bin, c);
 		n = ns_heap_take(
 		    h, c, flags, got,
-		    (unsigned)ns_max(ns_min(bin->words / 2, REFILL_MAX), 1));
+		    (unsigned)ns_max(ns_min(bin->batch, REFILL_MAX), 1));
 		if (n > 0) {
 			obj = got[--n];
 			ns_free_of(c, obj)->mark = 0;
@@ -257,20 +308,13 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 
 	ns_lock(&h->lock);
 	bin = ns_bin_of(h, s->cache);
-	if (bin->top == bin->limit) {
-		if (own || (bin->words != 0 && bin->limit == bin->items)) {
-			ns_bin_close(h, bin);
-		} else if (!grow(h, bin, s->cache)) {
-			flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
-		}
-		tick(h);
-	}
-	if (bin->top < bin->limit) {
+	if (bin->top < bin->limit || make_room(h, bin, s->cache, own)) {
 		bin->top[1] = obj;
 		ns_store_release(&bin->top, bin->top + 1);
 	} else {
 		ns_heap_give(h, &obj, 1);
 	}
+	tick(h);
 	ns_unlock(&h->lock);
 }
 

@@ -39,9 +39,9 @@
 #define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
 #define NS_DIRECT_MAX 8192u /* sizes up to this find their bin in a map */
 
-/* The words of a magazine's array, item 0 included. */
-#define NS_MAGAZINE_MIN 16u
-#define NS_MAGAZINE_MAX 256u
+#define NS_MAGAZINE_MAX                                      \
+	256u /* words of a magazine's array, item 0 included \
+	      */
 
 /*
  * malloc's size classes: 0 is none; 16 to 128 by 16, then eight a doubling,
@@ -108,12 +108,15 @@ struct ns_bin {
 	void **limit;            /* [o] where top is when the array is full, or
 				    items: frees pass it by */
 	void **items;            /* [h] the array; items[0] is NULL for ever */
-	void **seen;             /* [h] top when the tick came by last */
 	struct ns_slab *current; /* [h] or NULL */
 	struct ns_list slabs;    /* [h] others with free objects */
-	uint32_t words;          /* [h] of the array, items[0] included */
 	uint32_t size;           /* [h] of an object */
-};
+	uint16_t words;          /* [h] of the array, items[0] included */
+	uint16_t seen;           /* [h] objects when the tick came by last */
+	uint16_t allow;          /* [h] objects frees may leave in it; before
+				    there is an array, frees seen */
+	uint16_t batch;          /* [h] objects of the last refill */
+} __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
 /*
@@ -176,6 +179,7 @@ struct kmem_cache {
 	uint32_t nobj;     /* [I] in a slab */
 	uint32_t units;    /* [I] of a slab */
 	uint32_t magazine; /* [I] words of a full-size array */
+	uint32_t start;    /* [I] objects a magazine may hold at first */
 	uint32_t color_step, ncolors; /* [I] */
 	slab_flags_t flags;           /* [I] */
 	uint64_t inverse;             /* [I] */
