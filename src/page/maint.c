@@ -31,6 +31,7 @@
 enum { NONE, BUSY, IDLE };
 
 static uint32_t word; /* [a] */
+bool (*ns_maint_idle)(void);
 
 static size_t
 decay_all(void)
@@ -43,13 +44,23 @@ decay_all(void)
 	return retained;
 }
 
+/* What is left to do, in some measure. */
+static size_t
+look_after(void)
+{
+	bool (*idle)(void) = ns_load_acquire(&ns_maint_idle);
+	size_t more = idle != NULL && idle();
+
+	return decay_all() + more;
+}
+
 static void *
 maintain(void *arg)
 {
 	uint32_t busy;
 
 	for (;;) {
-		if (decay_all() != 0) {
+		if (look_after() != 0) {
 			ns_os_sleep_on(
 			    &word, BUSY,
 			    ns_max(ns_options.purge_ms / 4, LEAST_MS));

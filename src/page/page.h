@@ -227,6 +227,11 @@ size_t ns_pool_decay(unsigned slot, uint64_t now_ms);
 /* Maintenance (page/maint.c): one thread, started when it is worth it. */
 void ns_maint_poke(void); /* from slow paths that hold no lock */
 void ns_maint_fork_child(void);
+/*
+ * [a] Called while memory is retained: the layer above gives back what only it
+ * knows of.  True: there is more to do.  NULL until that layer wakes up.
+ */
+extern bool (*ns_maint_idle)(void);
 
 /*
  * fork: slab/fork.c takes every lock.  A sibling layer that it must not know

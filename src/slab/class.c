@@ -19,7 +19,7 @@
 
 #include <errno.h>
 
-#define OBJECTS_WANTED 32u /* a slab's slow paths are shared by its objects */
+#define OBJECTS_WANTED 8u /* a slab's slow paths are shared by its objects */
 #define MAGAZINE_BYTES                                                  \
 	(1024u * 1024)           /* of objects, in a full-size magazine \
 				  */

@@ -34,7 +34,8 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
 	h->frees = 0;
-	h->ticks = 0;
+	h->ticks = h->seen = 0;
+	h->trimmed = false;
 	h->arrays = NS_UNIT;
 	memcpy(h->bin_of, ns_bin_map, sizeof(h->bin_of));
 	for (i = 0; i < n; i++)
@@ -171,19 +172,6 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 	if (n < want)
 		memmove(out, out + want - n, n * sizeof(void *));
 	return n;
-}
-
-/* One object, past no magazine and, the second time, any limit. */
-void *
-ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c)
-{
-	void *obj;
-
-	if (ns_heap_take(h, c, 0, &obj, 1) == 0 &&
-	    ns_heap_take(h, c, NS_RUN_OWN, &obj, 1) == 0)
-		return NULL;
-	ns_free_of(c, obj)->mark = 0;
-	return obj;
 }
 
 /* Giving. */

@@ -134,6 +134,8 @@ struct ns_heap {
 	uint32_t nbins;           /* [o] bins from here on were never used */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
+	uint32_t seen;            /* [h] ticks when idle.c came by last */
+	bool trimmed;             /* [h] and it has trimmed since */
 	uint32_t arrays;          /* [h] where the next array can be */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
 	uint16_t bin_of[NS_DIRECT_MAX / 16 + 1]; /* [I] size / 16, rounded up,
@@ -151,9 +153,10 @@ struct ns_thread_slot {
 };
 
 struct ns_thread {
-	struct ns_list link; /* [r] the registry's list of all threads */
-	int tid;             /* [I] */
-	uint32_t nslots;     /* [I] */
+	struct ns_list link;   /* [r] the registry's list of all threads */
+	int tid;               /* [I] */
+	struct ns_heap *first; /* [I] the heap that this record lies in */
+	uint32_t nslots;       /* [I] */
 	struct ns_thread_slot slot[]; /* [o] unless noted */
 };
 
@@ -300,7 +303,6 @@ unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 		      void **out, unsigned want);
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
 void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
-void *ns_heap_alloc(struct ns_heap *h, struct kmem_cache *c);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
@@ -362,6 +364,9 @@ struct ns_heap *ns_heap_home(void);         /* attaches, follows the CPU */
 struct ns_heap *ns_heap_get(unsigned slot); /* own heap there, or NULL */
 void ns_count_free(const void *obj);
 void ns_registry_adopt_others(void); /* fork's child */
+
+/* idle.c: what the maintenance thread calls; true: there is more to do. */
+bool ns_idle_trim(void);
 
 /* cache.c */
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */

@@ -71,7 +71,8 @@ heap_new(unsigned slot)
 	}
 	ns_unlock(&ns_registry_lock);
 	if (h == NULL) {
-		u = ns_run_alloc(slot, NS_HEAP_UNITS, 1, NS_RUN_STRICT);
+		u = ns_run_alloc(slot, NS_HEAP_UNITS, 1,
+				 NS_RUN_STRICT | NS_RUN_ZERO);
 		if (u == NULL)
 			u = ns_run_alloc(slot, NS_HEAP_UNITS, 1, 0);
 		if (u == NULL)
@@ -171,13 +172,16 @@ unregister(struct ns_thread *t)
 	}
 }
 
+/* The heap that the record lies in goes last. */
 static void
 bury(struct ns_thread *t)
 {
+	struct ns_heap *last = t->first;
+
 	for (unsigned s = 0; s < t->nslots; s++)
-		if (t->slot[s].heap != NULL)
+		if (t->slot[s].heap != NULL && t->slot[s].heap != last)
 			heap_delete(t->slot[s].heap);
-	ns_slab_free(t);
+	heap_delete(last);
 }
 
 static void
@@ -218,20 +222,20 @@ reap(void)
 		bury(ns_container_of(l, struct ns_thread, link));
 }
 
+/* The record lies in the first heap, before the magazines' arrays. */
 static struct ns_thread *
 thread_new(struct ns_heap *h)
 {
 	unsigned nslots = ns_topo.nslots;
 	size_t size =
 	    sizeof(struct ns_thread) + nslots * sizeof(struct ns_thread_slot);
-	struct ns_thread *t;
+	struct ns_thread *t = (void *)((char *)h + NS_UNIT);
 
-	t = ns_heap_alloc(h, &ns_caches[ns_class_of(size)]);
-	if (t == NULL)
-		return NULL;
 	memset(t, 0, size);
+	h->arrays += (uint32_t)ns_round_up(size, NS_CACHELINE);
 	t->tid = ns_os_tid();
 	t->nslots = nslots;
+	t->first = h;
 	t->slot[h->slot].heap = h;
 	ns_store_relaxed(&h->thread, t);
 	return t;
@@ -252,10 +256,6 @@ attach(void)
 	if (h == NULL)
 		return NULL;
 	t = thread_new(h);
-	if (t == NULL) {
-		heap_delete(h);
-		return NULL;
-	}
 	follow_cpu(h);
 	h->cpu = cpu;
 	ns_lock(&ns_registry_lock);
