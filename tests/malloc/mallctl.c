@@ -322,10 +322,11 @@ static void
 test_figures(void)
 {
 	size_t allocated, active, resident, now, i;
-	uint64_t epoch = refresh();
 	static void *small[MANY];
-	char *big;
+	char *big, *one = malloc(100);
+	uint64_t epoch = refresh();
 
+	REQUIRE(one != NULL);
 	CHECK_EQ(refresh(), epoch + 1);
 	allocated = get("stats.allocated");
 	active = get("stats.active");
@@ -367,6 +368,7 @@ test_figures(void)
 		  "%zu resident before, %zu after purge", resident,
 		  get("stats.resident"));
 	CHECK_EQ(get("stats.arenas.4096.pdirty"), 0);
+	free(one);
 }
 
 /* What only we promise. */
