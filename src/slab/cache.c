@@ -11,6 +11,7 @@
  * is behind it; otherwise the link is in it.
  */
 #include "slab/fast.h"
+#include "slab/gfp.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -265,22 +266,50 @@ pop_from(struct ns_heap *h, const struct kmem_cache *c)
 	return ns_bin_pop(&h->bin[c->id], c->link_off);
 }
 
+/* No object at hand: here the flags matter. */
+static ns_noinline void *
+alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
+{
+	struct ns_retry r = { .gfp = flags };
+	void *obj;
+
+	do
+		obj = ns_cache_alloc(c, slot, r.gfp);
+	while (ns_unlikely(obj == NULL) && ns_retry(&r));
+	return obj;
+}
+
+/* With flags that are more than how hard to try. */
+static ns_noinline void *
+alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
+	      gfp_t flags)
+{
+	void *obj;
+
+	if (!ns_gfp_ok(flags))
+		return NULL;
+	if ((flags & __GFP_ZERO) != 0 && c->ctor != NULL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	obj = h != NULL ? pop_from(h, c) : NULL;
+	if (obj == NULL)
+		obj = alloc_slow(c, slot, flags);
+	if ((flags & __GFP_ZERO) != 0 && obj != NULL)
+		memset(obj, 0, c->objsize);
+	return obj;
+}
+
 ns_inline void *
 alloc_at(struct kmem_cache *c, struct ns_heap *h, unsigned slot, gfp_t flags)
 {
 	void *obj = NULL;
 
-	if (ns_unlikely((flags & __GFP_ZERO) != 0 && c->ctor != NULL)) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (ns_unlikely((flags & ~NS_GFP_PLAIN) != 0))
+		return alloc_flagged(c, h, slot, flags);
 	if (ns_likely(h != NULL))
 		obj = pop_from(h, c);
-	if (ns_unlikely(obj == NULL))
-		obj = ns_cache_alloc(c, slot, flags);
-	if (ns_unlikely((flags & __GFP_ZERO) != 0) && obj != NULL)
-		memset(obj, 0, c->objsize);
-	return obj;
+	return ns_likely(obj != NULL) ? obj : alloc_slow(c, slot, flags);
 }
 
 ns_export void *
