@@ -24,6 +24,7 @@
  *    under the heap's lock.
  */
 #include "slab/fast.h"
+#include "slab/gfp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -200,7 +201,7 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 
 /* Other nodes by distance; then past the limits that nobody asked for. */
 static void *
-alloc_spilled(struct ns_heap *home, struct kmem_cache *c)
+alloc_spilled(struct ns_heap *home, struct kmem_cache *c, unsigned flags)
 {
 	const uint8_t *order = ns_topo_order(home->slot);
 	struct ns_heap *h;
@@ -211,13 +212,13 @@ alloc_spilled(struct ns_heap *home, struct kmem_cache *c)
 		if (!ns_policy_permits(order[i]))
 			continue;
 		h = ns_heap_get(order[i]);
-		obj = h != NULL ? refill(h, c, 0) : NULL;
+		obj = h != NULL ? refill(h, c, flags) : NULL;
 		if (obj != NULL) {
 			ns_pool_count_spill(order[i], c->size);
 			return obj;
 		}
 	}
-	return refill(home, c, NS_RUN_OVER);
+	return refill(home, c, flags | NS_RUN_OVER);
 }
 
 /*
@@ -226,14 +227,15 @@ alloc_spilled(struct ns_heap *home, struct kmem_cache *c)
 void *
 ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 {
+	unsigned flags = (gfp & NS_GFP_RESERVE) != 0 ? 0 : NS_RUN_KEEP;
 	struct ns_heap *h;
 	void *obj = NULL;
 
 	h = slot == NS_NO_SLOT ? ns_heap_home() : ns_heap_get(slot);
 	if (h != NULL) {
-		obj = refill(h, c, 0);
+		obj = refill(h, c, flags);
 		if (ns_unlikely(obj == NULL) && (gfp & __GFP_THISNODE) == 0)
-			obj = alloc_spilled(h, c);
+			obj = alloc_spilled(h, c, flags);
 	}
 	if (ns_unlikely(obj == NULL)) {
 		errno = ENOMEM;
