@@ -14,7 +14,6 @@
 #include "slab/gfp.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #define OBJECT_MIN 16u /* a link and a mark */
@@ -369,37 +368,4 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 			 "node %d)",
 			 obj, c->name, s->cache->name, numaslab_node_of(obj));
 	ns_slab_free(s, obj);
-}
-
-ns_export int
-kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
-{
-	size_t i;
-
-	if (n > INT_MAX) {
-		errno = EINVAL;
-		return 0;
-	}
-	for (i = 0; i < n; i++) {
-		objs[i] = kmem_cache_alloc(c, flags);
-		if (objs[i] == NULL) {
-			int saved = errno;
-
-			kmem_cache_free_bulk(c, i, objs);
-			errno = saved;
-			return 0;
-		}
-	}
-	return (int)n;
-}
-
-ns_export void
-kmem_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (c != NULL)
-			kmem_cache_free(c, objs[i]);
-		else
-			kfree(objs[i]);
-	}
 }
