@@ -34,6 +34,16 @@ struct kmem_cache;
 #define SLAB_NO_COLOR      ((slab_flags_t)0x0004u) /* no color offsets */
 
 /*
+ * Debugging: each call then takes the slow path.  NUMASLAB_SLAB_DEBUG sets
+ * the same for caches by name.
+ */
+#define SLAB_CONSISTENCY_CHECKS ((slab_flags_t)0x0100u) /* F: tell of both */
+#define SLAB_RED_ZONE           ((slab_flags_t)0x0200u) /* Z: around objects */
+#define SLAB_POISON             ((slab_flags_t)0x0400u) /* P: while free */
+#define SLAB_STORE_USER         ((slab_flags_t)0x0800u) /* U: call stacks */
+#define SLAB_TRACE              ((slab_flags_t)0x1000u) /* T: a line a call */
+
+/*
  * kmem_cache_create - create a cache of objects.
  * @name:  copied; shown in statistics and in error lines.  Not NULL.
  * @size:  object size in bytes, 1 to KMALLOC_MAX_CACHE_SIZE.

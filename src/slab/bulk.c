@@ -77,7 +77,8 @@ kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 	gfp_t each = flags & ~__GFP_ZERO;
 	size_t i;
 
-	if (n > INT_MAX || ((flags & __GFP_ZERO) != 0 && c->ctor != NULL)) {
+	if (n > INT_MAX ||
+	    ((flags & __GFP_ZERO) != 0 && c->user_ctor != NULL)) {
 		errno = EINVAL;
 		return 0;
 	}

@@ -10,6 +10,7 @@
  * With a constructor an object keeps its state while it is free, so its link
  * is behind it; otherwise the link is in it.
  */
+#include "slab/debug.h"
 #include "slab/fast.h"
 #include "slab/gfp.h"
 
@@ -96,7 +97,9 @@ lay_out(struct kmem_cache *c, unsigned size, unsigned align, slab_flags_t flags,
 		c->link_off = (unsigned)ns_round_up(size, sizeof(void *));
 		s = c->link_off + (unsigned)sizeof(struct ns_free);
 	}
-	c->ctor = ctor;
+	c->ctor = c->user_ctor = ctor;
+	c->user_tag = NS_TAG_USER;
+	s = ns_debug_lay_out(c, size, align, flags, s);
 	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
 			      flags);
 }
@@ -106,7 +109,7 @@ create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
        void (*ctor)(void *), struct kmem_cache **cache)
 {
 	const slab_flags_t known =
-	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR;
+	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | NS_DEBUG_FLAGS;
 	struct kmem_cache *c = NULL;
 	unsigned s;
 
@@ -116,6 +119,8 @@ create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
 		return EINVAL;
 	if (ns_init() != 0)
 		return ENOMEM;
+	flags |= ns_debug_flags_of(name);
+	ns_debug_prepare(flags);
 	ns_lock(&ns_caches_lock);
 	if (!ns_list_empty(&unused) || more_descriptors()) {
 		c = ns_list_first(&unused, struct kmem_cache, link);
@@ -210,6 +215,7 @@ kmem_cache_destroy(struct kmem_cache *c)
 	live = live_objects(c);
 	if (live != 0) {
 		/* They stay valid, so the descriptor does. */
+		ns_debug_leaks(c);
 		ns_warn("kmem_cache_destroy(%s): %lu objects are still live",
 			c->name, (unsigned long)live);
 		return;
@@ -275,6 +281,8 @@ alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 	do
 		obj = ns_cache_alloc(c, slot, r.gfp);
 	while (ns_unlikely(obj == NULL) && ns_retry(&r));
+	if (ns_unlikely(ns_is_special(c)) && obj != NULL)
+		ns_debug_alloc(c, obj);
 	return obj;
 }
 
@@ -287,7 +295,7 @@ alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
 
 	if (!ns_gfp_ok(flags))
 		return NULL;
-	if ((flags & __GFP_ZERO) != 0 && c->ctor != NULL) {
+	if ((flags & __GFP_ZERO) != 0 && c->user_ctor != NULL) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -363,9 +371,11 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_bad_free(obj, "not an object of a cache");
 	s = (struct ns_slab *)(void *)u;
-	if (s->cache != c)
+	if (s->cache != c) {
+		ns_debug_about(s, obj);
 		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
 			 "node %d)",
 			 obj, c->name, s->cache->name, numaslab_node_of(obj));
+	}
 	ns_slab_free(s, obj);
 }
