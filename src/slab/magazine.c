@@ -23,6 +23,7 @@
  *    so fork()'s child finds every magazine whole.  Everything else is
  *    under the heap's lock.
  */
+#include "slab/debug.h"
 #include "slab/fast.h"
 #include "slab/gfp.h"
 
@@ -180,10 +181,10 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	bin = ns_bin_of(h, c);
 	obj = ns_bin_pop(bin, c->link_off);
 	if (obj == NULL) {
-		grow(h, bin, c);
-		n = ns_heap_take(
-		    h, c, flags, got,
-		    (unsigned)ns_max(ns_min(bin->words / 2, REFILL_MAX), 1));
+		if (!ns_is_special(c))
+			grow(h, bin, c);
+		n = ns_is_special(c) ? 1 : ns_min(bin->words / 2, REFILL_MAX);
+		n = ns_heap_take(h, c, flags, got, (unsigned)ns_max(n, 1));
 		if (n > 0) {
 			obj = got[--n];
 			ns_free_of(c, obj)->mark = 0;
@@ -290,11 +291,14 @@ void
 ns_slab_free(struct ns_slab *s, void *obj)
 {
 	struct ns_heap *h = ns_home;
+	bool special = ns_is_special(s->cache);
 
+	if (ns_unlikely(special))
+		ns_debug_free(s, obj);
 	ns_check_object(s, obj);
 	ns_count_free(obj);
 	ns_free_of(s->cache, obj)->mark = s->mark;
-	if (h->tag == ns_tag(s->slot, 0)) {
+	if (h->tag == ns_tag(s->slot, 0) && !special) {
 		keep(h, s, obj);
 		return;
 	}

@@ -49,7 +49,7 @@
  * tests/model holds the same protocol for spin, which exhausts it; the stress
  * tests run it under ThreadSanitizer.
  */
-#include "slab/slab.h"
+#include "slab/debug.h"
 
 #include <errno.h>
 
@@ -149,7 +149,7 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->inverse = c->inverse;
 	s->mark = new_mark();
 	s->bin = c->bin;
-	s->first = ns_unit_addr(u) + color * c->color_step;
+	s->first = ns_unit_addr(u) + c->lead + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
 	ns_store_relaxed(&s->tag, ns_tag(slot_of(s), c->user_tag));
 	ns_run_publish(u, NS_KIND_SLAB);
@@ -160,6 +160,8 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 void
 ns_slab_delete(struct ns_slab *s)
 {
+	if (ns_unlikely(ns_is_special(s->cache)))
+		ns_debug_slab_gone(s);
 	ns_store_relaxed(&s->owner, NULL);
 	ns_store_relaxed(&s->tag, 0u);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);

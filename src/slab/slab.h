@@ -106,6 +106,13 @@ _Static_assert(offsetof(struct ns_slab, slot) ==
  */
 #define NS_TAG_USER 0x10000u
 
+/*
+ * Of caches every call of which takes the slow path, for something is to be
+ * done at each (debug.c): no heap has this tag, and no magazine of theirs is
+ * ever open.
+ */
+#define NS_TAG_SPECIAL 0x20000u
+
 ns_inline uint32_t
 ns_tag(unsigned slot, uint32_t user)
 {
@@ -189,9 +196,13 @@ struct kmem_cache {
 	slab_flags_t flags;           /* [I] */
 	uint64_t inverse;             /* [I] */
 	void (*ctor)(void *);         /* [I] */
-	struct ns_depot *depots;      /* [I] by slot */
-	struct ns_list link;          /* [c] the list of all caches */
-	char name[32];                /* [I] */
+	void (*user_ctor)(void *);    /* [I] the program's */
+	uint32_t lead;  /* [I] bytes before a slab's first object */
+	uint32_t zone;  /* [I] end of the zone behind an object, or 0 */
+	uint32_t track; /* [I] offset of its two tracks, or 0 */
+	struct ns_depot *depots; /* [I] by slot */
+	struct ns_list link;     /* [c] the list of all caches */
+	char name[32];           /* [I] */
 };
 
 /*
@@ -232,6 +243,12 @@ ns_class_of(size_t size)
 	l = ns_log2_floor(m);
 	/* Eight a doubling from 128 on: m >> (l - 3) is 8 to 15. */
 	return 8 * l + (unsigned)(m >> (l - 3)) - 55;
+}
+
+ns_inline bool
+ns_is_special(const struct kmem_cache *c)
+{
+	return c->user_tag == NS_TAG_SPECIAL;
 }
 
 /* class.c: size classes and the geometry of slabs. */
