@@ -61,6 +61,56 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 				     void (*ctor)(void *));
 
 /*
+ * The same with what is optional by name; members that are 0 ask for nothing.
+ * A program's call of kmem_cache_create may have one of these, or NULL, in
+ * the place of @align: kmem_cache_create(name, size, &args, flags).
+ */
+struct kmem_cache_args {
+	unsigned int align;              /* bytes, as @align */
+	unsigned int freeptr_offset;     /* bytes; used with the next */
+	unsigned int use_freeptr_offset; /* 0 or 1 */
+	void (*ctor)(void *);
+};
+
+/*
+ * kmem_cache_create_args - create a cache from @args, which is only read.
+ * freeptr_offset is where in an object a free one may keep two words, though
+ * a constructor made it: an object then needs no room behind it.  A multiple
+ * of 8, and two words before the end of the object.
+ * @args may be NULL.  Errors and ownership as above; EINVAL also for a
+ * freeptr_offset that does not fit.  After Linux's kmem_cache_args.
+ */
+struct kmem_cache *kmem_cache_create_args(const char *name, unsigned int size,
+					  const struct kmem_cache_args *args,
+					  slab_flags_t flags);
+
+/*
+ * KMEM_CACHE - a cache of struct @type, with its name, size and alignment.
+ */
+#define KMEM_CACHE(type, flags)                       \
+	kmem_cache_create(#type, sizeof(struct type), \
+			  __alignof__(struct type), (flags), NULL)
+
+/* kmem_cache_create - with &args: an overload in C++, by its type in C. */
+#ifdef __cplusplus
+extern "C++" {
+static inline struct kmem_cache *
+kmem_cache_create(const char *name, unsigned int size,
+		  const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	return kmem_cache_create_args(name, size, args, flags);
+}
+}
+#else
+#define kmem_cache_create(name, size, how, ...) \
+	_Generic((how),                                             \
+		 struct kmem_cache_args *: kmem_cache_create_args,  \
+		 const struct kmem_cache_args *: kmem_cache_create_args, \
+		 void *: kmem_cache_create_args,                    \
+		 default: kmem_cache_create)(name, size, how, __VA_ARGS__)
+#endif
+
+/*
  * kmem_cache_destroy - give a cache's memory back and forget it.
  * NULL is ignored.  When objects are still live it says how many on
  * stderr, keeps them valid, and the cache's name is forgotten.

@@ -77,10 +77,10 @@ more_descriptors(void)
 
 /* The distance of objects, and where a free one keeps its link. */
 static int
-lay_out(struct kmem_cache *c, unsigned size, unsigned align, slab_flags_t flags,
-	void (*ctor)(void *))
+lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
+	slab_flags_t flags)
 {
-	unsigned s;
+	unsigned align = args->align, s;
 
 	if (align < sizeof(void *))
 		align = sizeof(void *);
@@ -93,20 +93,34 @@ lay_out(struct kmem_cache *c, unsigned size, unsigned align, slab_flags_t flags,
 	}
 	s = (unsigned)ns_max(ns_round_up(size, sizeof(void *)), OBJECT_MIN);
 	c->link_off = 0;
-	if (ctor != NULL) {
+	if (args->use_freeptr_offset) {
+		c->link_off = args->freeptr_offset;
+	} else if (args->ctor != NULL) {
 		c->link_off = (unsigned)ns_round_up(size, sizeof(void *));
 		s = c->link_off + (unsigned)sizeof(struct ns_free);
 	}
-	c->ctor = c->user_ctor = ctor;
+	c->ctor = c->user_ctor = args->ctor;
 	c->user_tag = NS_TAG_USER;
 	s = ns_debug_lay_out(c, size, align, flags, s);
 	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
 			      flags);
 }
 
+static bool
+args_fit(unsigned size, const struct kmem_cache_args *args)
+{
+	if ((args->align != 0 && !ns_is_pow2(args->align)) ||
+	    args->align > 4096 || args->use_freeptr_offset > 1)
+		return false;
+	return !args->use_freeptr_offset ||
+	       (args->freeptr_offset % sizeof(void *) == 0 &&
+		args->freeptr_offset <= size &&
+		size - args->freeptr_offset >= sizeof(struct ns_free));
+}
+
 static int
-create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
-       void (*ctor)(void *), struct kmem_cache **cache)
+create(const char *name, unsigned size, const struct kmem_cache_args *args,
+       slab_flags_t flags, struct kmem_cache **cache)
 {
 	const slab_flags_t known =
 	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | NS_DEBUG_FLAGS;
@@ -114,8 +128,7 @@ create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
 	unsigned s;
 
 	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
-	    (align != 0 && !ns_is_pow2(align)) || align > 4096 ||
-	    (flags & ~known) != 0)
+	    !args_fit(size, args) || (flags & ~known) != 0)
 		return EINVAL;
 	if (ns_init() != 0)
 		return ENOMEM;
@@ -126,7 +139,7 @@ create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
 		c = ns_list_first(&unused, struct kmem_cache, link);
 		ns_list_remove(&c->link);
 		ns_format(c->name, sizeof(c->name), "%s", name);
-		lay_out(c, size, align, flags, ctor);
+		lay_out(c, size, args, flags);
 		for (s = 0; s < ns_topo.nslots; s++)
 			ns_depot_init(&c->depots[s], c, s);
 		ns_list_append(&ns_cache_list, &c->link);
@@ -137,11 +150,12 @@ create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
 }
 
 ns_export struct kmem_cache *
-kmem_cache_create(const char *name, unsigned int size, unsigned int align,
-		  slab_flags_t flags, void (*ctor)(void *))
+kmem_cache_create_args(const char *name, unsigned int size,
+		       const struct kmem_cache_args *args, slab_flags_t flags)
 {
+	static const struct kmem_cache_args none;
 	struct kmem_cache *c = NULL;
-	int error = create(name, size, align, flags, ctor, &c);
+	int error = create(name, size, args != NULL ? args : &none, flags, &c);
 
 	if (error == 0)
 		return c;
@@ -151,6 +165,18 @@ kmem_cache_create(const char *name, unsigned int size, unsigned int align,
 					 : "out of memory");
 	errno = error;
 	return NULL;
+}
+
+/* The function behind the macro. */
+ns_export struct kmem_cache *(kmem_cache_create)(const char *name,
+						 unsigned int size,
+						 unsigned int align,
+						 slab_flags_t flags,
+						 void (*ctor)(void *))
+{
+	struct kmem_cache_args args = { .align = align, .ctor = ctor };
+
+	return kmem_cache_create_args(name, size, &args, flags);
 }
 
 /* Every heap lets go of the cache.  Nobody else uses it, by contract. */
