@@ -17,27 +17,31 @@
 #ifndef NUMASLAB_KMEM_H
 #define NUMASLAB_KMEM_H
 
+#include <numaslab/gfp.h>
+
 #include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef unsigned int gfp_t;
 typedef unsigned int slab_flags_t;
 struct kmem_cache;
-
-/* gfp flags.  User space can always sleep, so most kernel flags are one. */
-#define __GFP_ZERO     ((gfp_t)0x0100u) /* zeroed object */
-#define __GFP_THISNODE ((gfp_t)0x0200u) /* this node or fail: no spill */
-#define GFP_KERNEL     ((gfp_t)0x0001u)
-#define GFP_ATOMIC     ((gfp_t)0x0002u)
-#define GFP_NOWAIT     ((gfp_t)0x0004u)
 
 /* cache flags */
 #define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x0001u) /* align to cache lines */
 #define SLAB_PANIC         ((slab_flags_t)0x0002u) /* abort if create fails */
 #define SLAB_NO_COLOR      ((slab_flags_t)0x0004u) /* no color offsets */
+
+/*
+ * Debugging: each call then takes the slow path.  NUMASLAB_SLAB_DEBUG sets
+ * the same for caches by name.
+ */
+#define SLAB_CONSISTENCY_CHECKS ((slab_flags_t)0x0100u) /* F: tell of both */
+#define SLAB_RED_ZONE           ((slab_flags_t)0x0200u) /* Z: around objects */
+#define SLAB_POISON             ((slab_flags_t)0x0400u) /* P: while free */
+#define SLAB_STORE_USER         ((slab_flags_t)0x0800u) /* U: call stacks */
+#define SLAB_TRACE              ((slab_flags_t)0x1000u) /* T: a line a call */
 
 /*
  * kmem_cache_create - create a cache of objects.
@@ -55,6 +59,56 @@ struct kmem_cache;
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 				     unsigned int align, slab_flags_t flags,
 				     void (*ctor)(void *));
+
+/*
+ * The same with what is optional by name; members that are 0 ask for nothing.
+ * A program's call of kmem_cache_create may have one of these, or NULL, in
+ * the place of @align: kmem_cache_create(name, size, &args, flags).
+ */
+struct kmem_cache_args {
+	unsigned int align;              /* bytes, as @align */
+	unsigned int freeptr_offset;     /* bytes; used with the next */
+	unsigned int use_freeptr_offset; /* 0 or 1 */
+	void (*ctor)(void *);
+};
+
+/*
+ * kmem_cache_create_args - create a cache from @args, which is only read.
+ * freeptr_offset is where in an object a free one may keep two words, though
+ * a constructor made it: an object then needs no room behind it.  A multiple
+ * of 8, and two words before the end of the object.
+ * @args may be NULL.  Errors and ownership as above; EINVAL also for a
+ * freeptr_offset that does not fit.  After Linux's kmem_cache_args.
+ */
+struct kmem_cache *kmem_cache_create_args(const char *name, unsigned int size,
+					  const struct kmem_cache_args *args,
+					  slab_flags_t flags);
+
+/*
+ * KMEM_CACHE - a cache of struct @type, with its name, size and alignment.
+ */
+#define KMEM_CACHE(type, flags)                       \
+	kmem_cache_create(#type, sizeof(struct type), \
+			  __alignof__(struct type), (flags), NULL)
+
+/* kmem_cache_create - with &args: an overload in C++, by its type in C. */
+#ifdef __cplusplus
+extern "C++" {
+static inline struct kmem_cache *
+kmem_cache_create(const char *name, unsigned int size,
+		  const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	return kmem_cache_create_args(name, size, args, flags);
+}
+}
+#else
+#define kmem_cache_create(name, size, how, ...) \
+	_Generic((how),                                             \
+		 struct kmem_cache_args *: kmem_cache_create_args,  \
+		 const struct kmem_cache_args *: kmem_cache_create_args, \
+		 void *: kmem_cache_create_args,                    \
+		 default: kmem_cache_create)(name, size, how, __VA_ARGS__)
+#endif
 
 /*
  * kmem_cache_destroy - give a cache's memory back and forget it.
@@ -79,7 +133,8 @@ const char *kmem_cache_name(struct kmem_cache *cache);
 /*
  * kmem_cache_alloc - allocate an object on the calling thread's node.
  * @flags: relevant only if the cache has no available objects, except
- *         __GFP_ZERO, which is invalid with a constructor (EINVAL).
+ *         __GFP_ZERO, which is invalid with a constructor (EINVAL), and
+ *         contradictory ones (EINVAL): see gfp.h.
  * Returns the object, or NULL with errno set.  (Not __attribute__((malloc)):
  * a constructed object may hold pointers, to itself for one.)
  */
@@ -124,35 +179,96 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **objs);
 #define KMALLOC_MAX_CACHE_SIZE 65536u /* above this, whole pages */
 
 /*
- * kmalloc - allocate @size bytes on the calling thread's node.
+ * kmalloc - allocate @size bytes on the calling thread's node; kmalloc_node
+ * on a named one (a number of the operating system's, or NUMA_NO_NODE).
  * Aligned to 16 bytes; a power-of-two size is aligned to itself up to a
- * page.  Zero gives ZERO_SIZE_PTR.  NULL with errno ENOMEM on failure.
+ * page.  Zero gives ZERO_SIZE_PTR.  The caller owns the block until kfree.
+ * NULL with errno ENOMEM, or EINVAL: contradictory flags (gfp.h), or a node
+ * that cannot serve.  All functions below are after Linux's slab.h; any thread
+ * may call them at any time.
  */
 void *kmalloc(size_t size, gfp_t flags) __attribute__((malloc));
 void *kmalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc));
 
-/* kzalloc - kmalloc, zeroed. */
+/* kzalloc, kzalloc_node - kmalloc and kmalloc_node, zeroed. */
 void *kzalloc(size_t size, gfp_t flags) __attribute__((malloc));
+void *kzalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc));
 
-/* kmalloc_array - kmalloc(n * size); NULL with ENOMEM if that overflows. */
+/*
+ * kmalloc_array, kcalloc - kmalloc and kzalloc of @n times @size bytes; NULL
+ * with ENOMEM if that overflows.  The _node forms: on a named node.
+ */
 void *kmalloc_array(size_t n, size_t size, gfp_t flags) __attribute__((malloc));
+void *kmalloc_array_node(size_t n, size_t size, gfp_t flags, int node)
+    __attribute__((malloc));
+void *kcalloc(size_t n, size_t size, gfp_t flags) __attribute__((malloc));
+void *kcalloc_node(size_t n, size_t size, gfp_t flags, int node)
+    __attribute__((malloc));
 
 /*
  * krealloc - resize; contents are kept up to the smaller size.  With
  * @size 0 frees @p and returns ZERO_SIZE_PTR; with @p NULL or ZERO_SIZE_PTR
  * is kmalloc.  On failure returns NULL and @p stays valid.
+ * krealloc_array - to @n times @size bytes; an overflow fails with ENOMEM.
  */
 void *krealloc(const void *p, size_t size, gfp_t flags)
+    __attribute__((warn_unused_result));
+void *krealloc_array(void *p, size_t n, size_t size, gfp_t flags)
     __attribute__((warn_unused_result));
 
 /*
  * kfree - free what kmalloc, krealloc or kmem_cache_alloc returned, on the
  * node it came from.  NULL and ZERO_SIZE_PTR are ignored.
+ * kfree_bulk - kfree each of @n blocks.
+ * kfree_sensitive - wipe all ksize bytes of a block, then kfree it.
  */
 void kfree(const void *p);
+void kfree_bulk(size_t n, void **blocks);
+void kfree_sensitive(const void *p);
 
 /* ksize - usable bytes at @p, at least what was asked; 0 for NULL. */
 size_t ksize(const void *p);
+
+/*
+ * kmalloc_size_roundup - the bytes that kmalloc(@size) makes usable, so that
+ * a caller may ask for all of them; 0 for 0, @size if no block can be so large.
+ */
+size_t kmalloc_size_roundup(size_t size);
+
+/*
+ * kmemdup, kmemdup_array - a kmalloc'ed copy of @size, or @n times @size,
+ * bytes.  kmemdup_nul - the same and a zero byte behind them.
+ * kstrdup, kstrndup - of a string, of at most @most bytes of one; always
+ * terminated.  The last three return NULL for NULL.
+ */
+void *kmemdup(const void *src, size_t size, gfp_t flags)
+    __attribute__((malloc));
+void *kmemdup_array(const void *src, size_t n, size_t size, gfp_t flags)
+    __attribute__((malloc));
+char *kmemdup_nul(const char *s, size_t size, gfp_t flags)
+    __attribute__((malloc));
+char *kstrdup(const char *s, gfp_t flags) __attribute__((malloc));
+char *kstrndup(const char *s, size_t most, gfp_t flags) __attribute__((malloc));
+
+/*
+ * The kv names: in the kernel, blocks that may be made of scattered pages.
+ * Here every block above KMALLOC_MAX_CACHE_SIZE is pages, so each is the
+ * function of the same name without the v, and kfree and kvfree are one.
+ * kvfree_sensitive wipes the whole block, whatever @size says.
+ */
+void *kvmalloc(size_t size, gfp_t flags) __attribute__((malloc));
+void *kvmalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc));
+void *kvzalloc(size_t size, gfp_t flags) __attribute__((malloc));
+void *kvzalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc));
+void *kvmalloc_array(size_t n, size_t size, gfp_t flags)
+    __attribute__((malloc));
+void *kvcalloc(size_t n, size_t size, gfp_t flags) __attribute__((malloc));
+void *kvrealloc(const void *p, size_t size, gfp_t flags)
+    __attribute__((warn_unused_result));
+void *kvmemdup(const void *src, size_t size, gfp_t flags)
+    __attribute__((malloc));
+void kvfree(const void *p);
+void kvfree_sensitive(const void *p, size_t size);
 
 #ifdef __cplusplus
 }

@@ -172,6 +172,7 @@ ns_run_of(const void *p)
 #define NS_RUN_NOGROW 0x4u  /* no system call: what is committed, or fail */
 #define NS_RUN_OVER   0x8u  /* past a limit that was not asked for */
 #define NS_RUN_OWN    0x10u /* the library's own records: past any limit */
+#define NS_RUN_KEEP   0x20u /* leave the node's reserve alone */
 
 /*
  * ns_run_alloc - take a run of @nunits units near @slot.

@@ -25,7 +25,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRIES 8 /* extents examined in one partial list */
+#define TRIES         8  /* extents examined in one partial list */
+#define RESERVE_UNITS 8u /* the longest slab */
 /* Growth at a time: an eighth of what is there, between 2 and 64 MiB. */
 #define GROW_SHIFT 3u
 #define GROW_MAX   32u
@@ -106,6 +107,8 @@ ns_pool_init(unsigned slot, size_t span)
 	if (limit == 0 && ns_topo.nslots > 1 && !ns_topo.fake)
 		limit = node_memory(ns_topo.node_of_slot[slot]);
 	p->limit = ns_min(limit != 0 ? limit : span, span) >> NS_UNIT_SHIFT;
+	if (p->hard)
+		p->reserve = ns_min(p->limit / 16, RESERVE_UNITS);
 	for (i = 0; i < NS_EXTENT_UNITS; i++)
 		ns_list_init(&p->partial[i]);
 	for (i = 0; i < NS_RANGE_BINS; i++)
@@ -448,11 +451,11 @@ static struct ns_unit *
 pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 {
 	struct ns_unit *u = NULL;
-	size_t at;
+	size_t at, kept = (flags & NS_RUN_KEEP) != 0 ? p->reserve : 0;
 	bool zero;
 
 	ns_lock(&p->lock);
-	if ((p->used + n <= p->limit || over) &&
+	if ((p->used + n + kept <= p->limit || over) &&
 	    (at = find(p, n, align, flags)) != SIZE_MAX) {
 		zero = take(p, at, n);
 		u = ns_units + p->first * NS_EXTENT_UNITS + at;

@@ -39,6 +39,7 @@ struct ns_pool {
 	size_t first;              /* [I] index of the span's first extent */
 	size_t span;               /* [I] extents */
 	size_t limit;              /* [I] units that may be used */
+	size_t reserve;            /* [I] units of these not for NS_RUN_KEEP */
 	size_t committed;          /* [p] extents, from the span's start */
 	uint64_t used;             /* [a] units; written under [p] */
 	uint64_t retained;         /* [a] dirty units; written under [p] */

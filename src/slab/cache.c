@@ -10,10 +10,11 @@
  * With a constructor an object keeps its state while it is free, so its link
  * is behind it; otherwise the link is in it.
  */
+#include "slab/debug.h"
 #include "slab/fast.h"
+#include "slab/gfp.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #define OBJECT_MIN 16u /* a link and a mark */
@@ -63,7 +64,6 @@ more_descriptors(void)
 		struct kmem_cache *c = (struct kmem_cache *)(void *)p;
 
 		memset(p, 0, size);
-		c->user = 1;
 		ns_cache_name_bin(c, next_id++);
 		c->depots = (struct ns_depot *)(void *)(p + head);
 		for (unsigned s = 0; s < ns_topo.nslots; s++)
@@ -76,10 +76,10 @@ more_descriptors(void)
 
 /* The distance of objects, and where a free one keeps its link. */
 static int
-lay_out(struct kmem_cache *c, unsigned size, unsigned align, slab_flags_t flags,
-	void (*ctor)(void *))
+lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
+	slab_flags_t flags)
 {
-	unsigned s;
+	unsigned align = args->align, s;
 
 	if (align < sizeof(void *))
 		align = sizeof(void *);
@@ -92,36 +92,53 @@ lay_out(struct kmem_cache *c, unsigned size, unsigned align, slab_flags_t flags,
 	}
 	s = (unsigned)ns_max(ns_round_up(size, sizeof(void *)), OBJECT_MIN);
 	c->link_off = 0;
-	if (ctor != NULL) {
+	if (args->use_freeptr_offset) {
+		c->link_off = args->freeptr_offset;
+	} else if (args->ctor != NULL) {
 		c->link_off = (unsigned)ns_round_up(size, sizeof(void *));
 		s = c->link_off + (unsigned)sizeof(struct ns_free);
 	}
-	c->ctor = ctor;
+	c->ctor = c->user_ctor = args->ctor;
+	c->use = NS_USE_CACHE;
+	s = ns_debug_lay_out(c, size, align, flags, s);
 	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
 			      flags);
 }
 
+static bool
+args_fit(unsigned size, const struct kmem_cache_args *args)
+{
+	if ((args->align != 0 && !ns_is_pow2(args->align)) ||
+	    args->align > 4096 || args->use_freeptr_offset > 1)
+		return false;
+	return !args->use_freeptr_offset ||
+	       (args->freeptr_offset % sizeof(void *) == 0 &&
+		args->freeptr_offset <= size &&
+		size - args->freeptr_offset >= sizeof(struct ns_free));
+}
+
 static int
-create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
-       void (*ctor)(void *), struct kmem_cache **cache)
+create(const char *name, unsigned size, const struct kmem_cache_args *args,
+       slab_flags_t flags, struct kmem_cache **cache)
 {
 	const slab_flags_t known =
-	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR;
+	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | NS_DEBUG_FLAGS;
 	struct kmem_cache *c = NULL;
 	unsigned s;
 
 	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
-	    (align != 0 && !ns_is_pow2(align)) || align > 4096 ||
-	    (flags & ~known) != 0)
+	    !args_fit(size, args) || (flags & ~known) != 0)
 		return EINVAL;
 	if (ns_init() != 0)
 		return ENOMEM;
+	flags |= ns_debug_flags_of(name);
+	ns_debug_prepare(flags);
 	ns_lock(&ns_caches_lock);
 	if (!ns_list_empty(&unused) || more_descriptors()) {
 		c = ns_list_first(&unused, struct kmem_cache, link);
 		ns_list_remove(&c->link);
 		ns_format(c->name, sizeof(c->name), "%s", name);
-		lay_out(c, size, align, flags, ctor);
+		lay_out(c, size, args, flags);
 		for (s = 0; s < ns_topo.nslots; s++)
 			ns_depot_init(&c->depots[s], c, s);
 		ns_list_append(&ns_cache_list, &c->link);
@@ -132,11 +149,12 @@ create(const char *name, unsigned size, unsigned align, slab_flags_t flags,
 }
 
 ns_export struct kmem_cache *
-kmem_cache_create(const char *name, unsigned int size, unsigned int align,
-		  slab_flags_t flags, void (*ctor)(void *))
+kmem_cache_create_args(const char *name, unsigned int size,
+		       const struct kmem_cache_args *args, slab_flags_t flags)
 {
+	static const struct kmem_cache_args none;
 	struct kmem_cache *c = NULL;
-	int error = create(name, size, align, flags, ctor, &c);
+	int error = create(name, size, args != NULL ? args : &none, flags, &c);
 
 	if (error == 0)
 		return c;
@@ -146,6 +164,18 @@ kmem_cache_create(const char *name, unsigned int size, unsigned int align,
 					 : "out of memory");
 	errno = error;
 	return NULL;
+}
+
+/* The function behind the macro. */
+ns_export struct kmem_cache *(kmem_cache_create)(const char *name,
+						 unsigned int size,
+						 unsigned int align,
+						 slab_flags_t flags,
+						 void (*ctor)(void *))
+{
+	struct kmem_cache_args args = { .align = align, .ctor = ctor };
+
+	return kmem_cache_create_args(name, size, &args, flags);
 }
 
 /* Every heap lets go of the cache.  Nobody else uses it, by contract. */
@@ -210,6 +240,7 @@ kmem_cache_destroy(struct kmem_cache *c)
 	live = live_objects(c);
 	if (live != 0) {
 		/* They stay valid, so the descriptor does. */
+		ns_debug_leaks(c);
 		ns_warn("kmem_cache_destroy(%s): %lu objects are still live",
 			c->name, (unsigned long)live);
 		return;
@@ -265,22 +296,52 @@ pop_from(struct ns_heap *h, const struct kmem_cache *c)
 	return ns_bin_pop(&h->bin[c->id], c->link_off);
 }
 
+/* No object at hand: here the flags matter. */
+static ns_noinline void *
+alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
+{
+	struct ns_retry r = { .gfp = flags };
+	void *obj;
+
+	do
+		obj = ns_cache_alloc(c, slot, r.gfp);
+	while (ns_unlikely(obj == NULL) && ns_retry(&r));
+	if (ns_unlikely(ns_is_special(c)) && obj != NULL)
+		ns_debug_alloc(c, obj);
+	return obj;
+}
+
+/* With flags that are more than how hard to try. */
+static ns_noinline void *
+alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
+	      gfp_t flags)
+{
+	void *obj;
+
+	if (!ns_gfp_ok(flags))
+		return NULL;
+	if ((flags & __GFP_ZERO) != 0 && c->user_ctor != NULL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	obj = h != NULL ? pop_from(h, c) : NULL;
+	if (obj == NULL)
+		obj = alloc_slow(c, slot, flags);
+	if ((flags & __GFP_ZERO) != 0 && obj != NULL)
+		memset(obj, 0, c->objsize);
+	return obj;
+}
+
 ns_inline void *
 alloc_at(struct kmem_cache *c, struct ns_heap *h, unsigned slot, gfp_t flags)
 {
 	void *obj = NULL;
 
-	if (ns_unlikely((flags & __GFP_ZERO) != 0 && c->ctor != NULL)) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (ns_unlikely((flags & ~NS_GFP_PLAIN) != 0))
+		return alloc_flagged(c, h, slot, flags);
 	if (ns_likely(h != NULL))
 		obj = pop_from(h, c);
-	if (ns_unlikely(obj == NULL))
-		obj = ns_cache_alloc(c, slot, flags);
-	if (ns_unlikely((flags & __GFP_ZERO) != 0) && obj != NULL)
-		memset(obj, 0, c->objsize);
-	return obj;
+	return ns_likely(obj != NULL) ? obj : alloc_slow(c, slot, flags);
 }
 
 ns_export void *
@@ -318,9 +379,7 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 	struct ns_slab *s = ns_slab_in(&h->window, obj);
 	struct ns_unit *u;
 
-	if (ns_likely(s->cache == c &&
-		      ns_is_below(s, obj, ns_load_relaxed(&s->user_bound)) &&
-		      c->id < h->nbins)) {
+	if (ns_likely(ns_is_object_of(s, c, obj) && c->id < h->nbins)) {
 		ns_free_home(h, s, obj, c->link_off);
 		return;
 	}
@@ -330,42 +389,11 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_bad_free(obj, "not an object of a cache");
 	s = (struct ns_slab *)(void *)u;
-	if (s->cache != c)
+	if (s->cache != c) {
+		ns_debug_about(s, obj);
 		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
 			 "node %d)",
 			 obj, c->name, s->cache->name, numaslab_node_of(obj));
+	}
 	ns_slab_free(obj);
-}
-
-ns_export int
-kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
-{
-	size_t i;
-
-	if (n > INT_MAX) {
-		errno = EINVAL;
-		return 0;
-	}
-	for (i = 0; i < n; i++) {
-		objs[i] = kmem_cache_alloc(c, flags);
-		if (objs[i] == NULL) {
-			int saved = errno;
-
-			kmem_cache_free_bulk(c, i, objs);
-			errno = saved;
-			return 0;
-		}
-	}
-	return (int)n;
-}
-
-ns_export void
-kmem_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (c != NULL)
-			kmem_cache_free(c, objs[i]);
-		else
-			kfree(objs[i]);
-	}
 }

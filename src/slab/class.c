@@ -66,7 +66,7 @@ int
 ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	       unsigned align, slab_flags_t flags)
 {
-	if (size == 0 || size > NS_SLAB_MAX + 4096u)
+	if (size == 0 || size > NS_SLAB_MAX + 8192u)
 		return -EINVAL;
 	c->size = size;
 	c->objsize = objsize;
@@ -79,7 +79,7 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	c->start = (uint32_t)ns_min(START_BYTES / size, START_MAX);
 	c->start = (uint32_t)ns_max(c->start, START_MIN);
 	c->inverse = UINT64_MAX / size + 1 + ns_is_pow2(size);
-	set_colors(c, c->units << NS_UNIT_SHIFT);
+	set_colors(c, (c->units << NS_UNIT_SHIFT) - c->lead);
 	return 0;
 }
 

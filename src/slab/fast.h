@@ -85,6 +85,15 @@ ns_is_object(const struct ns_slab *s, const void *obj)
 	return ns_is_below(s, obj, ns_load_relaxed(&s->bound));
 }
 
+/* And of cache @c: what kmem_cache_free() may take. */
+ns_inline bool
+ns_is_object_of(const struct ns_slab *s, const struct kmem_cache *c,
+		const void *obj)
+{
+	return s->cache == c &&
+	       ns_is_below(s, obj, ns_load_relaxed(&s->user_bound));
+}
+
 /*
  * One unit's copy of a slab's first line; for an address elsewhere, some line
  * of which it is no object.

@@ -190,7 +190,7 @@ renew(struct ns_slab *s)
  * Nothing of the slab is in use.  In a bin whose magazine has earned more than
  * it had at first (magazine.c, 3), the current slab stays, and one short slab
  * behind it, so that a program that goes back and forth over a slab's edge
- * makes none.
+ * makes none.  In a watched cache as well, for its free objects are evidence.
  */
 static void
 emptied(struct ns_heap *h, struct ns_slab *s)
@@ -198,7 +198,7 @@ emptied(struct ns_heap *h, struct ns_slab *s)
 	struct ns_bin *bin = &h->bin[s->cache->id];
 	bool current = bin->current == s;
 
-	if (bin->allow > s->cache->start &&
+	if ((bin->allow > s->cache->start || ns_is_special(s->cache)) &&
 	    (current ||
 	     (s->link.next == s->link.prev && s->nunits <= KEEP_UNITS))) {
 		renew(s);

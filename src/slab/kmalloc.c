@@ -1,20 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/kmalloc.c - the kmalloc family, and the node facts of numaslab.h. */
 #include "slab/fast.h"
+#include "slab/gfp.h"
 
 #include "numaslab/numaslab.h"
 
 #include <errno.h>
 #include <string.h>
 
+/* The block itself, on @slot or at home. */
+static ns_noinline void *
+alloc_slow(size_t size, unsigned slot, gfp_t flags)
+{
+	struct ns_retry r = { .gfp = flags };
+	void *p;
+
+	if ((flags & ~NS_GFP_PLAIN) != 0 && !ns_gfp_ok(flags))
+		return NULL;
+	if (size == 0)
+		return ZERO_SIZE_PTR;
+	if (size > PTRDIFF_MAX) { /* no waiting helps */
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (slot == NS_NO_SLOT && (flags & (__GFP_ZERO | __GFP_THISNODE)) == 0)
+		p = ns_alloc_mid(size); /* its magazine may hold one */
+	else
+		p = NULL;
+	while (p == NULL) {
+		p = ns_alloc_on(size, slot, r.gfp);
+		if (p == NULL && !ns_retry(&r))
+			break;
+	}
+	return p;
+}
+
 ns_export void *
 kmalloc(size_t size, gfp_t flags)
 {
-	if (size == 0)
-		return ZERO_SIZE_PTR;
-	if (ns_likely((flags & (__GFP_ZERO | __GFP_THISNODE)) == 0))
-		return ns_malloc_fast(size);
-	return ns_alloc_on(size, NS_NO_SLOT, flags);
+	void *p = NULL;
+
+	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 && size != 0))
+		p = ns_malloc_try(size);
+	return ns_likely(p != NULL) ? p : alloc_slow(size, NS_NO_SLOT, flags);
 }
 
 ns_export void *
@@ -25,9 +53,7 @@ kmalloc_node(size_t size, gfp_t flags, int node)
 	if (node == NUMA_NO_NODE)
 		return kmalloc(size, flags);
 	slot = ns_slot_of_node(node);
-	if (slot == NS_NO_SLOT)
-		return NULL;
-	return size == 0 ? ZERO_SIZE_PTR : ns_alloc_on(size, slot, flags);
+	return slot != NS_NO_SLOT ? alloc_slow(size, slot, flags) : NULL;
 }
 
 ns_export void *
@@ -37,15 +63,55 @@ kzalloc(size_t size, gfp_t flags)
 }
 
 ns_export void *
-kmalloc_array(size_t n, size_t size, gfp_t flags)
+kzalloc_node(size_t size, gfp_t flags, int node)
+{
+	return kmalloc_node(size, flags | __GFP_ZERO, node);
+}
+
+/* @n times @size, or more than there can be: that fails by itself. */
+static size_t
+product(size_t n, size_t size)
 {
 	size_t bytes;
 
-	if (__builtin_mul_overflow(n, size, &bytes)) {
-		errno = ENOMEM;
-		return NULL;
+	return __builtin_mul_overflow(n, size, &bytes) ? SIZE_MAX : bytes;
+}
+
+ns_export void *
+kmalloc_array(size_t n, size_t size, gfp_t flags)
+{
+	return kmalloc(product(n, size), flags);
+}
+
+ns_export void *
+kmalloc_array_node(size_t n, size_t size, gfp_t flags, int node)
+{
+	return kmalloc_node(product(n, size), flags, node);
+}
+
+ns_export void *
+kcalloc(size_t n, size_t size, gfp_t flags)
+{
+	return kzalloc(product(n, size), flags);
+}
+
+ns_export void *
+kcalloc_node(size_t n, size_t size, gfp_t flags, int node)
+{
+	return kzalloc_node(product(n, size), flags, node);
+}
+
+/* To a new place: the contents, and zeros where __GFP_ZERO wants them. */
+static void *
+move(const void *p, size_t old, size_t size, gfp_t flags)
+{
+	void *q = kmalloc(size, flags);
+
+	if (q != NULL) {
+		memcpy(q, p, ns_min(old, size));
+		kfree(p);
 	}
-	return kmalloc(bytes, flags);
+	return q;
 }
 
 ns_export void *
@@ -56,6 +122,8 @@ krealloc(const void *p, size_t size, gfp_t flags)
 
 	if (ZERO_OR_NULL_PTR(p))
 		return kmalloc(size, flags);
+	if ((flags & ~NS_GFP_PLAIN) != 0 && !ns_gfp_ok(flags))
+		return NULL;
 	if (size == 0) {
 		kfree(p);
 		return ZERO_SIZE_PTR;
@@ -63,14 +131,18 @@ krealloc(const void *p, size_t size, gfp_t flags)
 	old = ns_usable_size(p);
 	if (size <= old && size > old / 2)
 		return (void *)p;
-	if ((flags & (__GFP_ZERO | __GFP_THISNODE)) == 0)
-		return ns_realloc((void *)p, size);
-	q = kmalloc(size, flags);
-	if (q != NULL) {
-		memcpy(q, p, ns_min(old, size));
-		kfree(p);
+	if ((flags & (__GFP_ZERO | __GFP_THISNODE)) == 0) {
+		q = ns_realloc((void *)p, size);
+		if (q != NULL)
+			return q;
 	}
-	return q;
+	return move(p, old, size, flags);
+}
+
+ns_export void *
+krealloc_array(void *p, size_t n, size_t size, gfp_t flags)
+{
+	return krealloc(p, product(n, size), flags);
 }
 
 ns_export void
@@ -80,10 +152,34 @@ kfree(const void *p)
 		ns_free_fast((void *)p);
 }
 
+ns_export void
+kfree_bulk(size_t n, void **blocks)
+{
+	for (size_t i = 0; i < n; i++)
+		kfree(blocks[i]);
+}
+
+ns_export void
+kfree_sensitive(const void *p)
+{
+	if (ZERO_OR_NULL_PTR(p))
+		return;
+	explicit_bzero((void *)p, ns_usable_size(p));
+	ns_free_fast((void *)p);
+}
+
 ns_export size_t
 ksize(const void *p)
 {
 	return ZERO_OR_NULL_PTR(p) ? 0 : ns_usable_size(p);
+}
+
+ns_export size_t
+kmalloc_size_roundup(size_t size)
+{
+	size_t good = size != 0 ? ns_good_size(1, size) : 0;
+
+	return good != 0 ? good : size;
 }
 
 ns_export int

@@ -6,7 +6,7 @@
  * only pointer that can be freed.  A block grows in place when the units
  * behind it are free, which at the end of a node's span they mostly are.
  */
-#include "slab/slab.h"
+#include "slab/gfp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -36,6 +36,9 @@ ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp)
 	unsigned flags = (gfp & __GFP_THISNODE) != 0 ? NS_RUN_STRICT : 0;
 	struct ns_heap *h;
 	struct ns_unit *u = NULL;
+
+	if ((gfp & NS_GFP_RESERVE) == 0)
+		flags |= NS_RUN_KEEP;
 
 	if (slot == NS_NO_SLOT) {
 		h = ns_heap_home();

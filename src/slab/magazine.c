@@ -28,7 +28,9 @@
  *    so fork()'s child finds every magazine whole.  Everything else is
  *    under the heap's lock.
  */
+#include "slab/debug.h"
 #include "slab/fast.h"
+#include "slab/gfp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -235,10 +237,10 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	bin = ns_bin_of(h, c);
 	obj = ns_bin_pop(bin, c->link_off);
 	if (obj == NULL) {
-		before_refill(h, bin, c);
-		n = ns_heap_take(
-		    h, c, flags, got,
-		    (unsigned)ns_max(ns_min(bin->batch, REFILL_MAX), 1));
+		if (!ns_is_special(c))
+			before_refill(h, bin, c);
+		n = ns_max(ns_min(bin->batch, REFILL_MAX), 1);
+		n = ns_heap_take(h, c, flags, got, (unsigned)n);
 		if (n > 0) {
 			obj = got[--n];
 			ns_free_of(c, obj)->mark = 0;
@@ -256,7 +258,7 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 
 /* Other nodes by distance; then past the limits that nobody asked for. */
 static void *
-alloc_spilled(struct ns_heap *home, struct kmem_cache *c)
+alloc_spilled(struct ns_heap *home, struct kmem_cache *c, unsigned flags)
 {
 	const uint8_t *order = ns_topo_order(home->slot);
 	struct ns_heap *h;
@@ -267,13 +269,13 @@ alloc_spilled(struct ns_heap *home, struct kmem_cache *c)
 		if (!ns_policy_permits(order[i]))
 			continue;
 		h = ns_heap_get(order[i]);
-		obj = h != NULL ? refill(h, c, 0) : NULL;
+		obj = h != NULL ? refill(h, c, flags) : NULL;
 		if (obj != NULL) {
 			ns_pool_count_spill(order[i], c->size);
 			return obj;
 		}
 	}
-	return refill(home, c, NS_RUN_OVER);
+	return refill(home, c, flags | NS_RUN_OVER);
 }
 
 /*
@@ -282,14 +284,15 @@ alloc_spilled(struct ns_heap *home, struct kmem_cache *c)
 void *
 ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 {
+	unsigned flags = (gfp & NS_GFP_RESERVE) != 0 ? 0 : NS_RUN_KEEP;
 	struct ns_heap *h;
 	void *obj = NULL;
 
 	h = slot == NS_NO_SLOT ? ns_heap_home() : ns_heap_get(slot);
 	if (h != NULL) {
-		obj = refill(h, c, 0);
+		obj = refill(h, c, flags);
 		if (ns_unlikely(obj == NULL) && (gfp & __GFP_THISNODE) == 0)
-			obj = alloc_spilled(h, c);
+			obj = alloc_spilled(h, c, flags);
 	}
 	if (ns_unlikely(obj == NULL)) {
 		errno = ENOMEM;
@@ -338,11 +341,14 @@ ns_slab_free(void *obj)
 {
 	struct ns_slab *s = ns_slab_of(obj);
 	struct ns_heap *h = ns_home;
+	bool special = ns_is_special(s->cache);
 
+	if (ns_unlikely(special))
+		ns_debug_free(s, obj);
 	ns_check_object(s, obj);
 	ns_count_free(obj);
 	ns_free_of(s->cache, obj)->mark = s->mark;
-	if (h->slot == s->slot) {
+	if (h->slot == s->slot && !special) {
 		keep(h, s, obj);
 		return;
 	}

@@ -49,7 +49,7 @@
  * tests/model holds the same protocol for spin, which exhausts it; the stress
  * tests run it under ThreadSanitizer.
  */
-#include "slab/slab.h"
+#include "slab/debug.h"
 
 #include <errno.h>
 #include <string.h>
@@ -139,9 +139,10 @@ new_mark(void)
 static void
 set_bounds(struct ns_slab *s, uint64_t bound)
 {
-	uint32_t user = s->cache->user != 0 ? (uint32_t)bound : 0;
+	uint32_t use = s->cache->use;
+	uint32_t user = use == NS_USE_CACHE ? (uint32_t)bound : 0;
 
-	bound -= user;
+	bound = use == NS_USE_MALLOC ? bound : 0;
 	for (uint32_t i = 0; i < s->cache->units; i++) {
 		ns_store_relaxed(&s[i].bound, bound);
 		ns_store_relaxed(&s[i].user_bound, user);
@@ -175,7 +176,7 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->inverse = c->inverse;
 	s->mark = new_mark();
 	s->bin = c->bin;
-	s->first = ns_unit_addr(u) + color * c->color_step;
+	s->first = ns_unit_addr(u) + c->lead + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
 	for (i = 1; i < c->units; i++)
 		memcpy((char *)(s + i) + COPIED, (char *)s + COPIED,
@@ -188,6 +189,8 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 void
 ns_slab_delete(struct ns_slab *s)
 {
+	if (ns_unlikely(ns_is_special(s->cache)))
+		ns_debug_slab_gone(s);
 	ns_store_relaxed(&s->owner, NULL);
 	set_bounds(s, 0);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);

@@ -103,6 +103,14 @@ _Static_assert(
 	offsetof(struct ns_slab, user_bound) == offsetof(struct ns_unit, gate2),
     "the same header");
 
+/* What a cache's objects are: whose frees and magazines may take them. */
+enum ns_use {
+	NS_USE_MALLOC,  /* free() and kmem_cache_free() */
+	NS_USE_CACHE,   /* kmem_cache_free() */
+	NS_USE_SPECIAL, /* neither's fast path, for something is to be done at
+			   each call (debug.c), and no magazine is ever open */
+};
+
 struct ns_bin {
 	void **top;              /* [o] the next object to hand out, or items */
 	void **limit;            /* [o] where top is when the array is full, or
@@ -178,7 +186,7 @@ struct kmem_cache {
 	uint32_t align;    /* [I] */
 	uint32_t link_off; /* [I] where a free object's link is */
 	uint32_t bin;      /* [I] offset of its bin in a heap */
-	uint32_t user;     /* [I] 0: a malloc class, 1: a kmem_cache */
+	uint32_t use;      /* [I] enum ns_use */
 	uint32_t nobj;     /* [I] in a slab */
 	uint32_t units;    /* [I] of a slab */
 	uint32_t magazine; /* [I] words of a full-size array */
@@ -187,9 +195,13 @@ struct kmem_cache {
 	slab_flags_t flags;           /* [I] */
 	uint64_t inverse;             /* [I] */
 	void (*ctor)(void *);         /* [I] */
-	struct ns_depot *depots;      /* [I] by slot */
-	struct ns_list link;          /* [c] the list of all caches */
-	char name[32];                /* [I] */
+	void (*user_ctor)(void *);    /* [I] the program's */
+	uint32_t lead;  /* [I] bytes before a slab's first object */
+	uint32_t zone;  /* [I] end of the zone behind an object, or 0 */
+	uint32_t track; /* [I] offset of its two tracks, or 0 */
+	struct ns_depot *depots; /* [I] by slot */
+	struct ns_list link;     /* [c] the list of all caches */
+	char name[32];           /* [I] */
 };
 
 /*
@@ -230,6 +242,12 @@ ns_class_of(size_t size)
 	l = ns_log2_floor(m);
 	/* Eight a doubling from 128 on: m >> (l - 3) is 8 to 15. */
 	return 8 * l + (unsigned)(m >> (l - 3)) - 55;
+}
+
+ns_inline bool
+ns_is_special(const struct kmem_cache *c)
+{
+	return c->use == NS_USE_SPECIAL;
 }
 
 /* class.c: size classes and the geometry of slabs. */

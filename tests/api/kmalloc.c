@@ -215,6 +215,179 @@ test_krealloc_edges(void)
 	CHECK_EQ(krealloc(NULL, 0, GFP_KERNEL), ZERO_SIZE_PTR);
 }
 
+/* --- the rest of the family --- */
+
+static void
+test_arrays_on_nodes(void)
+{
+	char *p;
+
+	for (int node = 0; node < NODES; node++) {
+		p = kcalloc_node(30, 30, GFP_KERNEL, node);
+		REQUIRE(p != NULL);
+		CHECK_EQ(numaslab_node_of(p), node);
+		CHECK(all_zero(p, 900));
+		fill(p, 900, 1);
+		kfree(p);
+		p = kzalloc_node(900, GFP_KERNEL, node);
+		REQUIRE(p != NULL);
+		CHECK_EQ(numaslab_node_of(p), node);
+		CHECK(all_zero(p, 900));
+		kfree(p);
+		p = kmalloc_array_node(30, 30, GFP_KERNEL, node);
+		CHECK_EQ(numaslab_node_of(p), node);
+		kfree(p);
+	}
+	p = kcalloc(100, 7, GFP_KERNEL);
+	REQUIRE(p != NULL);
+	CHECK(all_zero(p, 700));
+	kfree(p);
+	CHECK_ERRNO(kcalloc(SIZE_MAX, 2, 0), NULL, ENOMEM);
+	CHECK_ERRNO(kcalloc_node(SIZE_MAX, 2, 0, 1), NULL, ENOMEM);
+	CHECK_ERRNO(kmalloc_array_node(SIZE_MAX, 2, 0, 1), NULL, ENOMEM);
+	CHECK_ERRNO(kcalloc_node(1, 8, 0, NODES), NULL, EINVAL);
+	CHECK_ERRNO(kzalloc_node(8, 0, -7), NULL, EINVAL);
+	CHECK_EQ(kcalloc(0, 8, GFP_KERNEL), ZERO_SIZE_PTR);
+}
+
+static void
+test_krealloc_array(void)
+{
+	char *p = krealloc_array(NULL, 10, 10, GFP_KERNEL), *q;
+
+	REQUIRE(p != NULL);
+	fill(p, 100, 3);
+	CHECK_ERRNO(krealloc_array(p, SIZE_MAX / 2, 3, 0), NULL, ENOMEM);
+	CHECK_ERRNO(krealloc(p, 8, __GFP_NOFAIL), NULL, EINVAL);
+	CHECK_ERRNO(krealloc(p, 0, __GFP_NOFAIL), NULL, EINVAL);
+	q = krealloc_array(p, 10, 1000, GFP_KERNEL);
+	REQUIRE(q != NULL);
+	CHECK(filled(q, 100, 3));
+	CHECK_EQ(krealloc_array(q, 0, 10, GFP_KERNEL), ZERO_SIZE_PTR);
+}
+
+static void
+test_size_roundup(void)
+{
+	static const size_t sizes[] = { 1,    17,    100,   129,  1000,
+					8191, 40000, 65536, 65537 };
+	void *p;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		p = kmalloc(sizes[i], GFP_KERNEL);
+		CHECK_EQ(kmalloc_size_roundup(sizes[i]), ksize(p));
+		kfree(p);
+		p = kmalloc(kmalloc_size_roundup(sizes[i]), GFP_KERNEL);
+		CHECK_EQ(kmalloc_size_roundup(sizes[i]), ksize(p));
+		kfree(p);
+	}
+	CHECK_EQ(kmalloc_size_roundup(0), 0);
+	CHECK_EQ(kmalloc_size_roundup(SIZE_MAX), SIZE_MAX);
+}
+
+/* What was wiped is seen in the block when it comes again. */
+static void
+test_free_sensitive(void)
+{
+	char *p, *q;
+
+	for (int v = 0; v < 2; v++) {
+		p = kmalloc_node(400, GFP_KERNEL, 2);
+		REQUIRE(p != NULL);
+		fill(p, ksize(p), 9);
+		v == 0 ? kfree_sensitive(p) : kvfree_sensitive(p, 1);
+		do { /* all of the memory at hand, until it is there */
+			q = kmalloc_node(400, GFP_KERNEL, 2);
+			REQUIRE(q != NULL);
+		} while (q != p);
+		CHECK(all_zero(q + 16, ksize(q) - 16)); /* links before */
+	}
+	errno = EXDEV;
+	kfree_sensitive(NULL);
+	kfree_sensitive(ZERO_SIZE_PTR);
+	kvfree_sensitive(NULL, 0);
+	CHECK_EQ(errno, EXDEV);
+}
+
+static void
+test_free_bulk(void)
+{
+	void *p[8] = { NULL, ZERO_SIZE_PTR };
+
+	for (size_t i = 2; i < 8; i++)
+		p[i] = kmalloc(100 << i * 2, GFP_KERNEL);
+	errno = EXDEV;
+	kfree_bulk(8, p);
+	kfree_bulk(0, NULL);
+	CHECK_EQ(errno, EXDEV);
+}
+
+static void
+test_copies(void)
+{
+	static const char text[] = "one text";
+	char *p = kmemdup(text, 4, GFP_KERNEL), *q;
+
+	REQUIRE(p != NULL);
+	CHECK_EQ(memcmp(p, text, 4), 0);
+	kfree(p);
+	p = kmemdup_array(text, 2, 3, GFP_KERNEL);
+	CHECK_EQ(memcmp(p, text, 6), 0);
+	kfree(p);
+	CHECK_ERRNO(kmemdup_array(text, SIZE_MAX, 3, 0), NULL, ENOMEM);
+	p = kmemdup_nul(text, 3, GFP_KERNEL);
+	CHECK_STR(p, "one");
+	kfree(p);
+	p = kstrdup(text, GFP_KERNEL);
+	q = kstrndup(text, 5, GFP_KERNEL);
+	CHECK_STR(p, text);
+	CHECK_STR(q, "one t");
+	kfree(p);
+	kfree(q);
+	q = kstrndup("ab", SIZE_MAX, GFP_KERNEL);
+	CHECK_STR(q, "ab");
+	kfree(q);
+	CHECK_EQ(kstrdup(NULL, 0), NULL);
+	CHECK_EQ(kstrndup(NULL, 4, 0), NULL);
+	CHECK_EQ(kmemdup_nul(NULL, 4, 0), NULL);
+	CHECK_EQ(kmemdup(text, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	CHECK_ERRNO(kstrdup(text, __GFP_NOFAIL), NULL, EINVAL);
+}
+
+static void
+test_kv(void)
+{
+	char *p = kvmalloc(1ul << 20, GFP_KERNEL), *q;
+
+	REQUIRE(p != NULL);
+	fill(p, 1ul << 20, 4);
+	p = kvrealloc(p, 3ul << 20, GFP_KERNEL);
+	REQUIRE(p != NULL);
+	CHECK(filled(p, 1ul << 20, 4));
+	kvfree(p);
+	for (int i = 0; i < 3; i++) {
+		p = i == 0   ? kvzalloc(5000, GFP_KERNEL)
+		    : i == 1 ? kvcalloc(50, 100, GFP_KERNEL)
+			     : kvzalloc_node(5000, GFP_KERNEL, 3);
+		REQUIRE(p != NULL);
+		CHECK(all_zero(p, 5000));
+		fill(p, 5000, 8);
+		kvfree(p);
+	}
+	p = kvmalloc_node(70000, GFP_KERNEL, 1);
+	CHECK_EQ(numaslab_node_of(p), 1);
+	q = kvmalloc_array(7, 100, GFP_KERNEL);
+	CHECK(ksize(q) >= 700);
+	kfree(p);
+	kfree(q);
+	p = kvmemdup("abc", 4, GFP_KERNEL);
+	CHECK_STR(p, "abc");
+	kvfree(p);
+	kvfree(NULL);
+	CHECK_ERRNO(kvmalloc_array(SIZE_MAX, 2, 0), NULL, ENOMEM);
+	CHECK_ERRNO(kvcalloc(SIZE_MAX, 2, 0), NULL, ENOMEM);
+}
+
 /* kfree also takes objects of caches, as in Linux. */
 static void
 test_kfree_of_cache_objects(void)
@@ -247,5 +420,12 @@ main(int argc, char **argv)
 	test_krealloc_keeps_contents();
 	test_krealloc_edges();
 	test_kfree_of_cache_objects();
+	test_arrays_on_nodes();
+	test_krealloc_array();
+	test_size_roundup();
+	test_free_sensitive();
+	test_free_bulk();
+	test_copies();
+	test_kv();
 	return test_done();
 }

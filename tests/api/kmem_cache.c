@@ -6,6 +6,7 @@
 #include "tests/test.h"
 
 #include <pthread.h>
+#include <stddef.h>
 
 #define NODES 4
 #define MANY  5000u
@@ -187,6 +188,80 @@ test_geometry(void)
 		check_geometry(sizes[s], 0, 0, no_ctor);
 		check_geometry(sizes[s], 4096, 0, no_ctor);
 	}
+}
+
+/* --- struct kmem_cache_args, KMEM_CACHE --- */
+
+struct with_links {
+	uint64_t id;
+	void *links[2];
+	uint64_t check;
+} __attribute__((aligned(32)));
+
+static void
+construct_with_links(void *obj)
+{
+	struct with_links *o = obj;
+
+	o->id = 7;
+	o->check = ~7ul;
+}
+
+static void
+test_args(void)
+{
+	struct kmem_cache_args args = { .align = 32,
+					.ctor = construct_with_links,
+					.use_freeptr_offset = 1,
+					.freeptr_offset = offsetof(
+					    struct with_links, links) };
+	unsigned size = sizeof(struct with_links);
+	struct kmem_cache *c = kmem_cache_create("args", size, &args, 0);
+	struct with_links *o;
+
+	REQUIRE(c != NULL);
+	for (unsigned round = 0; round < 3; round++) {
+		CHECK_EQ(kmem_cache_alloc_bulk(c, GFP_KERNEL, 1000, objs),
+			 1000);
+		for (unsigned i = 0; i < 1000; i++) {
+			o = objs[i];
+			CHECK_EQ((uintptr_t)o % 32, 0);
+			CHECK(o->id == 7 && o->check == ~7ul);
+			o->links[0] = o->links[1] = o;
+		}
+		check_distinct(1000, size);
+		kmem_cache_free_bulk(c, 1000, objs);
+	}
+	kmem_cache_destroy(c);
+	args.freeptr_offset = 4;
+	CHECK_ERRNO(kmem_cache_create("c", size, &args, 0), NULL, EINVAL);
+	args.freeptr_offset = size - 8;
+	CHECK_ERRNO(kmem_cache_create("c", size, &args, 0), NULL, EINVAL);
+	args.freeptr_offset = ~7u;
+	CHECK_ERRNO(kmem_cache_create("c", size, &args, 0), NULL, EINVAL);
+	args.use_freeptr_offset = 2;
+	CHECK_ERRNO(kmem_cache_create("c", size, &args, 0), NULL, EINVAL);
+	args = (struct kmem_cache_args){ .align = 24 };
+	CHECK_ERRNO(kmem_cache_create("c", 8, &args, 0), NULL, EINVAL);
+	c = kmem_cache_create("none", 24, NULL, 0);
+	CHECK_EQ(kmem_cache_size(c), 24);
+	kmem_cache_destroy(c);
+	c = kmem_cache_create_args("none", 25, NULL, SLAB_HWCACHE_ALIGN);
+	CHECK_EQ(kmem_cache_size(c), 25);
+	kmem_cache_destroy(c);
+}
+
+static void
+test_macro(void)
+{
+	struct kmem_cache *c = KMEM_CACHE(with_links, SLAB_PANIC);
+	void *p = alloc(c);
+
+	CHECK_STR(kmem_cache_name(c), "with_links");
+	CHECK_EQ(kmem_cache_size(c), sizeof(struct with_links));
+	CHECK_EQ((uintptr_t)p % __alignof__(struct with_links), 0);
+	kmem_cache_free(c, p);
+	kmem_cache_destroy(c);
 }
 
 /* --- zeroed objects --- */
@@ -642,6 +717,8 @@ main(int argc, char **argv)
 	test_create_errors();
 	test_panic();
 	test_size_and_name();
+	test_args();
+	test_macro();
 	test_many_caches();
 	test_geometry();
 	test_zalloc();

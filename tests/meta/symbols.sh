@@ -66,8 +66,8 @@ defined() { # name@version or name, of functions and objects
 declared() {
 	cat "$top_srcdir"/include/numaslab/*.h |
 		gcc -std=c11 -I"$top_srcdir/include" -E -P -x c - |
-		tr '\n' ' ' | tr ';' '\n' |
-		grep -oE '\b(kmem_cache|vm_page|numaslab|k[a-z]*alloc|kfree|ksize)[a-z_]* ?\(' |
+		tr '\n' ' ' | tr ';' '\n' | grep -v '^ *typedef' |
+		grep -oE '\b(kmem_cache|vm_page|numaslab|k[a-z]*alloc|k[a-z]*free|k[a-z]*dup|ksize|mempool)[a-z_]* ?\(' |
 		tr -d ' (' | sort -u
 }
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/debug.c - red zones, poison and tracks around the objects of a cache.
+ *
+ * 1. A cache with any of the flags is special (slab.h): its slabs' tag is no
+ *    heap's and its magazines stay closed, so no fast path ever has one of its
+ *    objects, and no fast path asks.  Its link is behind the object.
+ * 2. A zone holds one value while its object is free and another while it is
+ *    in use; poison fills a free object, unless a constructor made it.  Both
+ *    are painted first when the object is carved: the cache's constructor is
+ *    ours, and calls the program's.
+ * 3. What was overwritten is found when the object changes hands the next
+ *    time, or when its slab is given back.  The report names the object, both
+ *    tracks, and the first byte; then the process aborts.
+ * 4. What it gives up: a write beyond the zones, and one that leaves the same
+ *    values, go unseen; so does a read.
+ */
+#include "slab/debug.h"
+
+#include "base/options.h"
+
+#include <execinfo.h>
+#include <string.h>
+
+#define LEFT         16u
+#define RIGHT_LEAST  8u
+#define ZONE_FREE    0xbb
+#define ZONE_IN_USE  0xcc
+#define POISON_FREE  0x6b
+#define POISON_END   0xa5 /* of the last byte */
+#define POISON_FRESH 0x5a
+
+/* --- NUMASLAB_SLAB_DEBUG=FLAGS,NAME,...;FLAGS,NAME... --- */
+
+static slab_flags_t
+flag_of(char letter)
+{
+	switch (letter) {
+	case 'F':
+		return SLAB_CONSISTENCY_CHECKS;
+	case 'Z':
+		return SLAB_RED_ZONE;
+	case 'P':
+		return SLAB_POISON;
+	case 'U':
+		return SLAB_STORE_USER;
+	case 'T':
+		return SLAB_TRACE;
+	default:
+		return 0;
+	}
+}
+
+/* The letters at *@s; none are all but T.  Moves *@s behind them. */
+static slab_flags_t
+read_flags(const char **s)
+{
+	static uint32_t warned; /* [a] */
+	slab_flags_t flags = 0;
+	uint32_t zero = 0;
+
+	if (**s == '\0' || **s == ',' || **s == ';')
+		return NS_DEBUG_FLAGS & ~SLAB_TRACE;
+	for (; **s != '\0' && **s != ',' && **s != ';'; ++*s) {
+		flags |= flag_of(**s);
+		if (flag_of(**s) == 0 && **s != '-' &&
+		    ns_cas_acquire(&warned, &zero, 1u))
+			ns_warn("NUMASLAB_SLAB_DEBUG=%s: unexpected '%s' at "
+				"position %zu; the rest holds",
+				ns_options.slab_debug, *s,
+				(size_t)(*s - ns_options.slab_debug) + 1);
+	}
+	return flags;
+}
+
+/* Is @name one of the list at *@s?  An empty list has all names. */
+static bool
+read_names(const char **s, const char *name)
+{
+	bool found = **s != ',';
+	size_t n;
+
+	while (**s == ',') {
+		n = strcspn(++*s, ",;");
+		if (n > 0 && (*s)[n - 1] == '*')
+			found |= strncmp(*s, name, n - 1) == 0;
+		else
+			found |= strncmp(*s, name, n) == 0 && name[n] == '\0';
+		*s += n;
+	}
+	return found;
+}
+
+slab_flags_t
+ns_debug_flags_of(const char *name)
+{
+	const char *s = ns_options.slab_debug;
+	slab_flags_t flags = 0, these;
+
+	for (;;) {
+		these = read_flags(&s);
+		if (read_names(&s, name))
+			flags |= these;
+		if (*s++ != ';')
+			return flags;
+	}
+}
+
+void
+ns_debug_prepare(slab_flags_t flags)
+{
+	void *at[1];
+
+	if ((flags & SLAB_STORE_USER) != 0)
+		backtrace(at, 1); /* the first call loads a library */
+}
+
+/* --- painting --- */
+
+static bool
+is_poisoned(const struct kmem_cache *c)
+{
+	return (c->flags & SLAB_POISON) != 0 && c->user_ctor == NULL;
+}
+
+static void
+paint_zones(const struct kmem_cache *c, char *obj, int value)
+{
+	if (c->zone == 0)
+		return;
+	memset(obj - LEFT, value, LEFT);
+	memset(obj + c->objsize, value, c->zone - c->objsize);
+}
+
+static void
+paint_free(const struct kmem_cache *c, char *obj)
+{
+	paint_zones(c, obj, ZONE_FREE);
+	if (!is_poisoned(c))
+		return;
+	memset(obj, POISON_FREE, c->objsize - 1);
+	obj[c->objsize - 1] = (char)POISON_END;
+}
+
+/* The constructor of every such cache. */
+static void
+construct(void *obj)
+{
+	const struct kmem_cache *c = ns_slab_of(obj)->cache;
+
+	paint_free(c, obj);
+	if (c->track != 0)
+		memset(ns_track_of(c, obj), 0, 2 * sizeof(struct ns_track));
+	if (c->user_ctor != NULL)
+		c->user_ctor(obj);
+}
+
+unsigned
+ns_debug_lay_out(struct kmem_cache *c, unsigned size, unsigned align,
+		 slab_flags_t flags, unsigned plain)
+{
+	unsigned at = (unsigned)ns_round_up(size, sizeof(void *));
+
+	c->lead = c->zone = c->track = 0;
+	if ((flags & NS_DEBUG_FLAGS) == 0)
+		return plain;
+	c->use = NS_USE_SPECIAL;
+	c->ctor = construct;
+	if ((flags & SLAB_RED_ZONE) != 0) {
+		at = c->zone = at + RIGHT_LEAST;
+		c->lead = (unsigned)ns_round_up(LEFT, align);
+	}
+	c->link_off = at;
+	at += (unsigned)sizeof(struct ns_free);
+	if ((flags & SLAB_STORE_USER) != 0) {
+		c->track = at;
+		at += 2 * (unsigned)sizeof(struct ns_track);
+	}
+	return c->zone != 0 ? at + LEFT : at;
+}
+
+/* --- checking --- */
+
+static _Noreturn void
+die(const struct ns_slab *s, const char *obj, const char *what,
+    const unsigned char *at, int wanted)
+{
+	ns_debug_about(s, obj);
+	ns_fatal("corrupted object %p: %s: the byte at %p is 0x%x, not 0x%x "
+		 "(cache %s, node %d)",
+		 obj, what, at, *at, (unsigned)wanted, s->cache->name,
+		 numaslab_node_of(obj));
+}
+
+static void
+check_bytes(const struct ns_slab *s, const char *obj, const char *what,
+	    const char *from, size_t n, int value)
+{
+	const unsigned char *p = (const unsigned char *)from;
+
+	for (size_t i = 0; i < n; i++)
+		if (ns_unlikely(p[i] != value))
+			die(s, obj, what, p + i, value);
+}
+
+static void
+check_zones(const struct ns_slab *s, const char *obj, int value)
+{
+	const struct kmem_cache *c = s->cache;
+
+	if (c->zone == 0)
+		return;
+	check_bytes(s, obj, "written to before its start", obj - LEFT, LEFT,
+		    value);
+	check_bytes(s, obj, "written to behind its end", obj + c->objsize,
+		    c->zone - c->objsize, value);
+}
+
+static void
+check_free(const struct ns_slab *s, const char *obj)
+{
+	static const char what[] = "written to after it was freed";
+	const struct kmem_cache *c = s->cache;
+
+	check_zones(s, obj, ZONE_FREE);
+	if (!is_poisoned(c))
+		return;
+	check_bytes(s, obj, what, obj, c->objsize - 1, POISON_FREE);
+	check_bytes(s, obj, what, obj + c->objsize - 1, 1, POISON_END);
+}
+
+static void
+trace(const struct kmem_cache *c, const char *what, const void *obj)
+{
+	if ((c->flags & SLAB_TRACE) != 0)
+		ns_warn("trace %s: %s %p, node %d, thread %d", c->name, what,
+			obj, numaslab_node_of(obj), ns_os_tid());
+}
+
+void
+ns_debug_alloc(const struct kmem_cache *c, void *obj)
+{
+	check_free(ns_slab_of(obj), obj);
+	paint_zones(c, obj, ZONE_IN_USE);
+	if (is_poisoned(c))
+		memset(obj, POISON_FRESH, c->objsize);
+	if (c->track != 0)
+		ns_track_set(ns_track_of(c, obj));
+	trace(c, "alloc", obj);
+}
+
+void
+ns_debug_free(const struct ns_slab *s, void *obj)
+{
+	const struct kmem_cache *c = s->cache;
+	size_t off = (size_t)((char *)obj - s->first);
+
+	if (off % s->size != 0 ||
+	    off / s->size >= ns_load_relaxed(&s->marked) ||
+	    ns_free_of(c, obj)->mark == s->mark) {
+		ns_debug_about(s, obj);
+		return;
+	}
+	check_zones(s, obj, ZONE_IN_USE);
+	paint_free(c, obj);
+	if (c->track != 0)
+		ns_track_set(ns_track_of(c, obj) + 1);
+	trace(c, "free", obj);
+}
+
+void
+ns_debug_slab_gone(const struct ns_slab *s)
+{
+	for (uint32_t i = 0; i < s->carved; i++)
+		check_free(s, s->first + (size_t)i * s->size);
+}

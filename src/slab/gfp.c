@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/gfp.c - what a request may do when there is no memory.
+ *
+ * 1. In this order: the reserve, which ordinary requests leave alone
+ *    (NS_RUN_KEEP); then, if it may wait, rounds of reclaim: the thread gives
+ *    back what it has at hand, in every heap of its own, so that empty slabs
+ *    of one cache become another's.
+ * 2. How many rounds the flags say: one, or some with a sleep before each in
+ *    which other threads may free memory, or no end of them.
+ * 3. Other threads' magazines are out of reach.  They give back what they do
+ *    not use by themselves (magazine.c, 4), but only while they run.
+ */
+#include "slab/gfp.h"
+
+#include <errno.h>
+
+#define MAYFAIL_ROUNDS 16u
+#define SLEEP_MAX_MS   64u
+
+#define RETRIES (__GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL)
+#define KNOWN                                                               \
+	(NS_GFP_PLAIN | RETRIES | __GFP_ZERO | __GFP_ACCOUNT | __GFP_HIGH | \
+	 __GFP_MEMALLOC | __GFP_NOMEMALLOC)
+
+bool
+ns_gfp_ok(gfp_t gfp)
+{
+	gfp_t retries = gfp & RETRIES;
+
+	if ((gfp & ~KNOWN) == 0 && (retries == 0 || ns_is_pow2(retries)) &&
+	    (retries != __GFP_NOFAIL || (gfp & __GFP_DIRECT_RECLAIM) != 0) &&
+	    (~gfp & (__GFP_MEMALLOC | __GFP_NOMEMALLOC)) != 0)
+		return true;
+	errno = EINVAL;
+	return false;
+}
+
+static bool
+may_use_reserve(gfp_t gfp)
+{
+	return (gfp & (__GFP_HIGH | __GFP_MEMALLOC)) != 0 &&
+	       (gfp & __GFP_NOMEMALLOC) == 0;
+}
+
+/* What the calling thread holds back goes to the pools and depots. */
+static void
+reclaim(void)
+{
+	struct ns_thread *t = ns_home->thread;
+	struct ns_heap *h;
+
+	for (unsigned s = 0; t != NULL && s < t->nslots; s++) {
+		h = t->slot[s].heap;
+		if (h == NULL)
+			continue;
+		ns_lock(&h->lock);
+		ns_heap_abandon(h, NULL);
+		ns_unlock(&h->lock);
+	}
+}
+
+/* 1 ms, 2, 4, ...; others may free something meanwhile. */
+static void
+wait_a_little(unsigned round)
+{
+	uint32_t word = 0;
+
+	ns_os_sleep_on(&word, 0, ns_min(1ul << ns_min(round, 6), SLEEP_MAX_MS));
+}
+
+bool
+ns_retry(struct ns_retry *r)
+{
+	unsigned most = 1;
+
+	if ((r->gfp & NS_GFP_RESERVE) == 0 && may_use_reserve(r->gfp)) {
+		r->gfp |= NS_GFP_RESERVE;
+		return true;
+	}
+	if ((r->gfp & __GFP_DIRECT_RECLAIM) == 0)
+		return false;
+	if ((r->gfp & __GFP_RETRY_MAYFAIL) != 0)
+		most = MAYFAIL_ROUNDS;
+	if (r->rounds >= most && (r->gfp & __GFP_NOFAIL) == 0)
+		return false;
+	if (r->rounds > 0)
+		wait_a_little(r->rounds);
+	reclaim();
+	r->rounds++;
+	return true;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mempool.h: sheaves and pools, on one node that can be filled. */
+#include <numaslab/mempool.h>
+#include <numaslab/numaslab.h>
+
+#include "tests/test.h"
+
+#include <pthread.h>
+
+#define SIZE 2000u
+#define MOST 20000u
+
+static void *objs[MOST];
+static unsigned n;
+static struct kmem_cache *cache, *filler;
+
+static void
+fill_memory(void)
+{
+	while ((objs[n] = kmem_cache_alloc(filler, GFP_ATOMIC)) != NULL)
+		REQUIRE(++n < MOST);
+}
+
+static void
+empty_memory(void)
+{
+	kmem_cache_free_bulk(filler, n, objs);
+	n = 0;
+	kmem_cache_shrink(filler);
+}
+
+static void
+construct(void *obj)
+{
+	memset(obj, 0x11, 8);
+}
+
+/* --- sheaves --- */
+
+static void
+test_sheaf(void)
+{
+	struct slab_sheaf *s = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 500);
+	static char *p[500];
+
+	REQUIRE(s != NULL);
+	CHECK_EQ(kmem_cache_sheaf_size(s), 500);
+	fill_memory();
+	for (unsigned i = 0; i < 500; i++) {
+		p[i] = kmem_cache_alloc_from_sheaf(cache, __GFP_ZERO, s);
+		REQUIRE(p[i] != NULL);
+		CHECK_EQ(p[i][SIZE - 1], 0);
+		memset(p[i], 0xff, SIZE);
+		CHECK_EQ(kmem_cache_sheaf_size(s), 499 - i);
+	}
+	CHECK_ERRNO(kmem_cache_alloc_from_sheaf(cache, 0, s), NULL, ENOMEM);
+	CHECK_ERRNO(kmem_cache_refill_sheaf(cache, GFP_KERNEL, &s, 5000), -1,
+		    ENOMEM);
+	CHECK_EQ(kmem_cache_sheaf_size(s), 0);
+	empty_memory();
+	for (unsigned i = 0; i < 500; i++)
+		kmem_cache_free(cache, p[i]);
+	CHECK_EQ(kmem_cache_refill_sheaf(cache, GFP_KERNEL, &s, 700), 0);
+	CHECK_EQ(kmem_cache_sheaf_size(s), 700);
+	CHECK_EQ(kmem_cache_refill_sheaf(cache, GFP_KERNEL, &s, 10), 0);
+	CHECK_EQ(kmem_cache_sheaf_size(s), 700);
+	kmem_cache_return_sheaf(cache, GFP_KERNEL, s);
+	kmem_cache_return_sheaf(cache, GFP_KERNEL, NULL);
+	CHECK_EQ(kmem_cache_shrink(cache), 0); /* all are back */
+}
+
+static void
+test_sheaf_errors(void)
+{
+	struct kmem_cache *c = kmem_cache_create("ctor", 64, 0, 0, construct);
+	struct slab_sheaf *s = kmem_cache_prefill_sheaf(c, GFP_KERNEL, 1);
+
+	REQUIRE(s != NULL);
+	CHECK_ERRNO(kmem_cache_alloc_from_sheaf(c, __GFP_ZERO, s), NULL,
+		    EINVAL);
+	CHECK_ERRNO(kmem_cache_prefill_sheaf(c, GFP_KERNEL, 0), NULL, EINVAL);
+	CHECK_ERRNO(kmem_cache_prefill_sheaf(c, GFP_KERNEL, ~0u), NULL, EINVAL);
+	CHECK_ERRNO(kmem_cache_prefill_sheaf(c, __GFP_ZERO, 1), NULL, EINVAL);
+	CHECK_ERRNO(kmem_cache_prefill_sheaf(c, __GFP_NOFAIL, 1), NULL, EINVAL);
+	CHECK_ERRNO(kmem_cache_refill_sheaf(c, __GFP_NOFAIL, &s, 2), -1,
+		    EINVAL);
+	CHECK_EQ(kmem_cache_sheaf_size(s), 1);
+	kmem_cache_return_sheaf(c, GFP_KERNEL, s);
+	kmem_cache_destroy(c);
+}
+
+/* --- pools --- */
+
+static unsigned allocated, freed;
+
+static void *
+counted_alloc(gfp_t flags, void *data)
+{
+	void *p = kmem_cache_alloc(data, flags);
+
+	if (p != NULL)
+		__atomic_add_fetch(&allocated, 1, __ATOMIC_RELAXED);
+	return p;
+}
+
+static void
+counted_free(void *p, void *data)
+{
+	__atomic_add_fetch(&freed, 1, __ATOMIC_RELAXED);
+	kmem_cache_free(data, p);
+}
+
+static void *
+never(gfp_t flags, void *data)
+{
+	(void)flags;
+	(void)data;
+	return NULL;
+}
+
+static void
+test_pool(void)
+{
+	mempool_t *m = mempool_create(10, counted_alloc, counted_free, cache);
+	void *p[20];
+
+	REQUIRE(m != NULL);
+	CHECK_EQ(allocated, 10);
+	for (unsigned i = 0; i < 20; i++) {
+		p[i] = i < 10 ? mempool_alloc_preallocated(m)
+			      : mempool_alloc(m, GFP_KERNEL);
+		REQUIRE(p[i] != NULL);
+	}
+	CHECK_ERRNO(mempool_alloc_preallocated(m), NULL, ENOMEM);
+	CHECK_EQ(allocated, 20);
+	for (unsigned i = 0; i < 20; i++)
+		mempool_free(p[i], m);
+	mempool_free(NULL, m);
+	CHECK_EQ(freed, 10);
+	CHECK_ERRNO(mempool_alloc(m, __GFP_ZERO), NULL, EINVAL);
+	CHECK_ERRNO(mempool_alloc(m, __GFP_NOFAIL), NULL, EINVAL);
+	mempool_destroy(m);
+	mempool_destroy(NULL);
+	CHECK_EQ(freed, 20);
+	CHECK_ERRNO(mempool_create(0, counted_alloc, counted_free, cache), NULL,
+		    EINVAL);
+	CHECK_ERRNO(mempool_create(65537, counted_alloc, counted_free, cache),
+		    NULL, EINVAL);
+	CHECK_ERRNO(mempool_create(1, NULL, counted_free, cache), NULL, EINVAL);
+	CHECK_ERRNO(mempool_create(1, counted_alloc, NULL, cache), NULL,
+		    EINVAL);
+	CHECK_ERRNO(mempool_create_node(1, counted_alloc, counted_free, cache,
+					GFP_KERNEL, 77),
+		    NULL, EINVAL);
+	CHECK_ERRNO(mempool_create(4, never, counted_free, cache), NULL,
+		    ENOMEM);
+}
+
+static void
+test_kinds(void)
+{
+	mempool_t *m = mempool_create_slab_pool(4, cache);
+	mempool_t *k = mempool_create_kmalloc_pool(4, 300);
+	void *p = mempool_alloc(m, GFP_NOIO), *q = mempool_alloc(k, GFP_NOWAIT);
+
+	REQUIRE(p != NULL && q != NULL);
+	CHECK_EQ(ksize(p) >= SIZE, 1);
+	CHECK_EQ(ksize(q) >= 300, 1);
+	mempool_free(p, m);
+	mempool_free(q, k);
+	mempool_destroy(m);
+	mempool_destroy(k);
+	CHECK_EQ(kmem_cache_shrink(cache), 0);
+}
+
+/* Eight threads, four elements, and no other memory: all get on. */
+#define THREADS 8
+#define ROUNDS  300
+
+static mempool_t *shared;
+static unsigned in_use, most;
+
+static void *
+use_pool(void *arg)
+{
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		char *p = mempool_alloc(shared, GFP_KERNEL);
+		unsigned now;
+
+		REQUIRE(p != NULL);
+		now = __atomic_add_fetch(&in_use, 1, __ATOMIC_RELAXED);
+		if (now > most)
+			__atomic_store_n(&most, now, __ATOMIC_RELAXED);
+		memset(p, (int)(uintptr_t)arg, SIZE);
+		if (i % 16 == 0)
+			usleep(100);
+		CHECK_EQ((unsigned char)p[SIZE - 1], (uintptr_t)arg);
+		__atomic_sub_fetch(&in_use, 1, __ATOMIC_RELAXED);
+		mempool_free(p, shared);
+	}
+	return NULL;
+}
+
+static void *
+four_only(gfp_t flags, void *data)
+{
+	static unsigned given;
+
+	if (__atomic_fetch_add(&given, 1, __ATOMIC_RELAXED) >= 4)
+		return NULL;
+	return kmem_cache_alloc(data, flags);
+}
+
+static void
+test_waiting(void)
+{
+	pthread_t t[THREADS];
+
+	freed = 0;
+	shared = mempool_create(4, four_only, counted_free, cache);
+	REQUIRE(shared != NULL);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		REQUIRE(pthread_create(&t[i], NULL, use_pool, (void *)i) == 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	CHECK_MSG(most <= 4, "%u of 4 elements in use", most);
+	CHECK(mempool_alloc(shared, GFP_NOWAIT) != NULL);
+	CHECK_EQ(freed, 0);
+	mempool_destroy(shared);
+}
+
+int
+main(int argc, char **argv)
+{
+	(void)argc;
+	test_env(argv, "NUMASLAB_FAKE_NODES", "1");
+	test_env(argv, "NUMASLAB_NODE_LIMIT", "8M");
+	cache = kmem_cache_create("pooled", SIZE, 0, 0, NULL);
+	filler = kmem_cache_create("filler", 4000, 0, 0, NULL);
+	REQUIRE(cache != NULL && filler != NULL);
+	test_sheaf();
+	test_sheaf_errors();
+	test_pool();
+	test_kinds();
+	test_waiting();
+	return test_done();
+}
