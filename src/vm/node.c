@@ -6,9 +6,10 @@
  *    reserve.  NORMAL may take a page while the node holds more than low,
  *    SYSTEM while it holds more than intr, INTERRUPT while it holds any.  A
  *    request that may not makes the node grow first, and fails only when the
- *    pool has nothing left.  So what lies below the watermarks is not a
- *    share of a budget that malloc could eat meanwhile: it is committed
- *    memory in the vm layer's hands.
+ *    pool has nothing left.  Cached pages count as if the node held them,
+ *    and are taken when nothing else is left (cache.c).  So what lies below the
+ * watermarks is not a share of a budget that malloc could eat meanwhile: it is
+ * committed memory in the vm layer's hands.
  * 2. The interrupt watermark's pages are the reserve (reserve.c): populated,
  *    and to be had without the lock.  NORMAL and SYSTEM requests and frees
  *    refill it before anything else, so that more than intr held means a
@@ -60,6 +61,7 @@ node_init(struct ns_vm_node *n, unsigned slot)
 	ns_list_init(&n->fresh);
 	ns_list_init(&n->chunks);
 	ns_list_init(&n->metas);
+	ns_list_init(&n->cached);
 }
 
 static ns_cold int
@@ -138,8 +140,9 @@ wants_fresh(const struct ns_vm_node *n)
  * is held, and dropped for growing; *grew tells.
  */
 static struct vm_page *
-take_above(struct ns_vm_node *n, uint32_t mark, bool zero, bool *grew)
+take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 {
+	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	bool want_fresh = zero, room = true;
 
 	for (;;) {
@@ -147,8 +150,11 @@ take_above(struct ns_vm_node *n, uint32_t mark, bool zero, bool *grew)
 			refill(n);
 		if (ns_vm_held(n) > mark && !(want_fresh && wants_fresh(n)))
 			return ns_vm_take(n, zero);
-		if (!room && ns_vm_held(n) <= mark)
+		if (!room && ns_vm_held(n) + n->ncached <= mark)
 			return NULL;
+		if (!room && ns_vm_held(n) <= mark)
+			return (req & VM_ALLOC_NORECLAIM) != 0 ? NULL
+							       : ns_vm_steal(n);
 		want_fresh = false; /* once is enough */
 		ns_unlock(&n->lock);
 		room = ns_vm_grow(n, zero);
@@ -158,13 +164,14 @@ take_above(struct ns_vm_node *n, uint32_t mark, bool zero, bool *grew)
 }
 
 static struct vm_page *
-alloc_above(struct ns_vm_node *n, uint32_t mark, bool zero)
+alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 {
+	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	struct vm_page *m;
 	bool grew = false;
 
 	ns_lock(&n->lock);
-	m = take_above(n, mark, zero, &grew);
+	m = take_above(n, mark, req, &grew);
 	if (m != NULL && zero) {
 		ns_owner_add(&n->zero_asked, 1);
 		ns_owner_add(&n->zero_given, m->zero);
@@ -176,12 +183,14 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, bool zero)
 }
 
 static struct vm_page *
-alloc_interrupt(struct ns_vm_node *n, bool zero)
+alloc_interrupt(struct ns_vm_node *n, int req)
 {
 	struct vm_page *m = NULL;
 
 	if (ns_trylock(&n->lock)) {
-		m = ns_vm_take(n, zero);
+		m = ns_vm_take(n, (req & VM_ALLOC_ZERO) != 0);
+		if (m == NULL && (req & VM_ALLOC_NORECLAIM) == 0)
+			m = ns_vm_steal(n);
 		ns_unlock(&n->lock);
 	}
 	return m != NULL ? m : ns_vm_reserve_pop(n);
@@ -191,21 +200,20 @@ alloc_interrupt(struct ns_vm_node *n, bool zero)
 struct vm_page *
 ns_vm_alloc(struct ns_vm_node *n, int req)
 {
-	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	struct vm_page *m;
 
 	if (ns_unlikely(ns_load_relaxed(&n->used) == 0))
 		set_up(n);
-	if ((req & VM_ALLOC_NORMAL) != 0)
-		m = alloc_above(n, n->low, zero);
-	else if ((req & VM_ALLOC_SYSTEM) != 0)
-		m = alloc_above(n, n->intr, zero);
+	if ((req & VM_ALLOC_INTERRUPT) == 0)
+		m = alloc_above(n, ns_vm_mark(n, req), req);
 	else
-		m = alloc_interrupt(n, zero);
-	if (m == NULL)
+		m = alloc_interrupt(n, req);
+	if (m == NULL) {
 		ns_add_relaxed(&n->denied, 1);
-	else
-		ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
+		return NULL;
+	}
+	ns_store_relaxed(&m->flags, 0);
+	ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
 	return m;
 }
 
@@ -262,7 +270,7 @@ ns_vm_free(struct vm_page *m)
 {
 	struct ns_vm_chunk *c = ns_vm_chunk_of("vm_page_free", m);
 	struct ns_vm_node *n = &ns_vm_nodes[ns_slot_of(m)];
-	struct ns_vm_spare spare;
+	struct ns_unit *spare;
 	const char *rule = NULL;
 
 	ns_lock(&n->lock);
@@ -293,6 +301,8 @@ ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
 		.pages = n->npages,
 		.free = n->nfree,
 		.reserve = ns_load_relaxed(&n->nreserve),
+		.cached = n->ncached,
+		.reclaimed = n->reclaimed,
 		.low = n->low,
 		.interrupt = n->intr,
 		.zero_asked = n->zero_asked,
@@ -307,6 +317,7 @@ ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
 void
 ns_vm_lock_all(void)
 {
+	ns_vm_objects_lock();
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		ns_lock(&ns_vm_nodes[s].lock);
 	ns_vm_wire_lock_all();
@@ -318,6 +329,7 @@ ns_vm_unlock_all(void)
 	ns_vm_wire_unlock_all();
 	for (unsigned s = ns_topo.nslots; s-- > 0;)
 		ns_unlock(&ns_vm_nodes[s].lock);
+	ns_vm_objects_unlock();
 }
 
 void
@@ -328,4 +340,5 @@ ns_vm_fork_child(void)
 		ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
 	}
 	ns_vm_wire_fork_child();
+	ns_vm_objects_fork_child();
 }
