@@ -91,6 +91,14 @@ typedef struct vm_page *vm_page_t;
 vm_page_t vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req);
 
 /*
+ * vm_page_alloc_after - the same, always with an object.
+ * @mpred: NULL, or a page of the object at a lower index: the kernel saves a
+ *         search by it.  Here only checked; another page aborts.
+ */
+vm_page_t vm_page_alloc_after(vm_object_t object, vm_pindex_t pindex, int req,
+			      vm_page_t mpred);
+
+/*
  * vm_page_alloc_domain - the same, from one node only, whatever the policy.
  * @domain: a node; FreeBSD's name for it.
  *
@@ -125,6 +133,15 @@ vm_page_t vm_page_alloc_noobj_domain(int domain, int req);
  *   EINVAL  as for vm_page_alloc.
  */
 vm_page_t vm_page_grab(vm_object_t object, vm_pindex_t pindex, int req);
+
+/*
+ * vm_page_grab_pages - grab @count pages from @pindex on, into @ma.
+ *
+ * Returns how many were grabbed, in order; if not all, errno is that of the
+ * first that was not.  The lock may be dropped between any two.
+ */
+int vm_page_grab_pages(vm_object_t object, vm_pindex_t pindex, int req,
+		       vm_page_t *ma, int count);
 
 /*
  * vm_page_grab_unlocked - the same for an object that the caller has not

@@ -181,6 +181,20 @@ vm_page_grab(vm_object_t object, vm_pindex_t pindex, int req)
 	return m;
 }
 
+ns_export int
+vm_page_grab_pages(vm_object_t object, vm_pindex_t pindex, int req,
+		   vm_page_t *ma, int count)
+{
+	int n;
+
+	for (n = 0; n < count; n++) {
+		ma[n] = vm_page_grab(object, pindex + (vm_pindex_t)n, req);
+		if (ma[n] == NULL)
+			break;
+	}
+	return n;
+}
+
 /* A resident page, busied, if that is to be had without the lock. */
 static vm_page_t
 busy_resident(vm_object_t object, vm_pindex_t pindex, int req)

@@ -121,6 +121,17 @@ vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req)
 }
 
 ns_export vm_page_t
+vm_page_alloc_after(vm_object_t object, vm_pindex_t pindex, int req,
+		    vm_page_t mpred)
+{
+	if (mpred != NULL && (vm_page_object(mpred) != object ||
+			      vm_page_pindex(mpred) >= pindex))
+		ns_vm_die("vm_page_alloc_after", mpred,
+			  "it is not before that index");
+	return vm_page_alloc(object, pindex, req & ~VM_ALLOC_NOOBJ);
+}
+
+ns_export vm_page_t
 vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 		     int req)
 {

@@ -30,6 +30,14 @@ fill(vm_object_t o, vm_pindex_t at, uint64_t value)
 }
 
 static void
+add_stamped(struct set *s, vm_page_t m)
+{
+	REQUIRE(m != NULL);
+	*(vm_page_t *)vm_page_addr(m) = m;
+	set_add(s, m);
+}
+
+static void
 creation(void *arg)
 {
 	struct vm_object_attr attr = { .size = 7,
@@ -336,8 +344,7 @@ reclaim(void *arg)
 		    ENOMEM);
 	/* Four NORMAL requests evict the four that were cached first. */
 	for (i = 0; i < 4; i++)
-		set_add(&s, vm_page_alloc(NULL, 0, NORMAL));
-	CHECK(s.page[3] != NULL);
+		add_stamped(&s, vm_page_alloc(NULL, 0, NORMAL));
 	for (i = 0; i < 4; i++)
 		CHECK_ERRNO(vm_page_alloc(o, i, N | VM_ALLOC_IFCACHED), NULL,
 			    ENOENT);
@@ -366,9 +373,7 @@ reclaim(void *arg)
 	CHECK_EQ(vm_pager_thread(true), false);
 	CHECK_ERRNO(vm_page_alloc(NULL, 0, NORMAL | VM_ALLOC_NORECLAIM), NULL,
 		    ENOMEM);
-	m = vm_page_alloc(NULL, 0, NORMAL);
-	CHECK(m != NULL);
-	set_add(&s, m);
+	add_stamped(&s, vm_page_alloc(NULL, 0, NORMAL));
 	CHECK_EQ(vm_pager_thread(false), true);
 	CHECK_EQ(drain(&s, 0, INTERRUPT), st.interrupt);
 	CHECK_EQ(held(0), 0);
@@ -404,7 +409,7 @@ grabbing(void *arg)
 	struct set s = { NULL, 0, 0 };
 	pthread_t thread;
 	vm_object_t o;
-	vm_page_t m, k;
+	vm_page_t m, k, many[8];
 
 	boot(arg);
 	o = make(100);
@@ -441,6 +446,26 @@ grabbing(void *arg)
 	m = vm_page_grab_unlocked(o, 1, N | VM_ALLOC_SBUSY);
 	CHECK(vm_page_sbusied(m));
 	vm_page_sunbusy(m);
+
+	/* Many: in order, as far as it goes. */
+	VM_OBJECT_WLOCK(o);
+	CHECK_EQ(vm_page_grab_pages(o, 50, N, many, 8), 8);
+	for (vm_pindex_t i = 0; i < 8; i++) {
+		CHECK_EQ(vm_page_lookup(o, 50 + i), many[i]);
+		CHECK(vm_page_xbusied(many[i]));
+	}
+	CHECK_EQ(vm_page_grab_pages(o, 48, N | VM_ALLOC_NOWAIT, many, 8), 2);
+	CHECK_EQ(errno, EBUSY);
+	CHECK_EQ(vm_page_grab_pages(o, 98, N, many, 8), 2);
+	CHECK_EQ(errno, EINVAL);
+	CHECK_EQ(vm_page_pindex(many[1]), 99);
+	m = vm_page_alloc_after(o, 60, N, vm_page_lookup(o, 57));
+	CHECK_EQ(vm_page_lookup(o, 60), m);
+	CHECK(vm_page_alloc_after(o, 61, N, NULL) != NULL);
+	for (m = vm_page_find_least(o, 48); m != NULL;
+	     m = vm_page_find_least(o, vm_page_pindex(m) + 1))
+		vm_page_xunbusy(m);
+	VM_OBJECT_WUNLOCK(o);
 
 	/* Memory: at once, at most one sleep, and until there is some. */
 	drain(&s, 0, NORMAL);
@@ -551,6 +576,12 @@ insert_it(void *m)
 	vm_page_insert(m, victim, 50);
 }
 
+static void
+after_it(void *m)
+{
+	vm_page_alloc_after(victim, 0, N, m);
+}
+
 #ifdef NS_DEBUG
 static void
 alloc_unlocked(void *o)
@@ -584,6 +615,7 @@ violations(void)
 	m = fill(victim, 0, 1);
 	CHECK_ABORTS(xbusy_it, m, "vm_page_xbusy: page ");
 	CHECK_ABORTS(sunbusy_it, m, "it is not shared");
+	CHECK_ABORTS(after_it, m, "it is not before that index");
 	CHECK_ABORTS(insert_it, m, "it is free or in an object");
 	vm_page_dirty(m);
 	CHECK_ABORTS(cache_it, m, "vm_page_cache: page ");

@@ -16,7 +16,7 @@
 #ifdef TEST_SANITIZED
 #define STEPS 15000
 #else
-#define STEPS 60000
+#define STEPS 200000
 #endif
 
 #define N VM_ALLOC_NORMAL
@@ -87,8 +87,8 @@ read_one(struct thread *t, vm_object_t o, vm_pindex_t at)
 static void
 change_one(struct thread *t, vm_object_t o, vm_pindex_t at)
 {
-	int flags = N | (test_random(&t->rnd) % 2 ? VM_ALLOC_NOWAIT
-						  : VM_ALLOC_WAITFAIL);
+	int flags = N | (test_random(&t->rnd) % 512 != 0 ? VM_ALLOC_NOWAIT
+							 : VM_ALLOC_WAITFAIL);
 	vm_page_t m = vm_page_grab_unlocked(o, at, flags);
 
 	if (m == NULL)
