@@ -68,7 +68,7 @@ ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 {
 	struct ns_vm_node *n = node_of(m);
 	uint32_t mark = ns_vm_mark(n, req);
-	bool room = (req & VM_ALLOC_INTERRUPT) == 0;
+	bool again = (req & VM_ALLOC_INTERRUPT) == 0;
 	int error;
 
 	for (;;) {
@@ -79,9 +79,11 @@ ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 		if (error == 0)
 			unlist(n, m);
 		ns_unlock(&n->lock);
-		if (error != -ENOMEM || !room)
+		if (error != -ENOMEM || !again)
 			return error;
-		room = ns_vm_grow(n, false);
+		again = ns_vm_grow(n, false);
+		if (!again)
+			ns_vm_mag_drain(n);
 	}
 }
 

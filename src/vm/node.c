@@ -143,13 +143,21 @@ static struct vm_page *
 take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 {
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
-	bool want_fresh = zero, room = true;
+	bool want_fresh = zero, room = true, drained = false;
 
 	for (;;) {
 		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 			refill(n);
 		if (ns_vm_held(n) > mark && !(want_fresh && wants_fresh(n)))
 			return ns_vm_take(n, zero);
+		if (!room && ns_vm_held(n) <= mark && !drained) {
+			ns_store_relaxed(&n->tight, NS_VM_TIGHT);
+			ns_unlock(&n->lock);
+			ns_vm_mag_drain(n);
+			ns_lock(&n->lock);
+			drained = true;
+			continue;
+		}
 		if (!room && ns_vm_held(n) + n->ncached <= mark)
 			return NULL;
 		if (!room && ns_vm_held(n) <= mark)
@@ -163,6 +171,32 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 	}
 }
 
+/* Has it chunks to give back, if nothing keeps them? */
+static bool
+is_slack(const struct ns_vm_node *n)
+{
+	uint64_t chunk = n->max_units * (NS_UNIT / ns_page_size);
+
+	return n->nfree > n->low + n->keep + 2 * chunk &&
+	       n->nfree > n->npages / 4 * 3;
+}
+
+/* Whoever changed what the node holds; the lock is held. */
+static void
+note_tight(struct ns_vm_node *n)
+{
+	uint32_t was = ns_load_relaxed(&n->tight), now = was;
+
+	if (ns_vm_held(n) <= n->low)
+		now = NS_VM_TIGHT;
+	else if (is_slack(n))
+		now = was == NS_VM_SLACK ? was : NS_VM_SLACK_NEW;
+	else if (was != NS_VM_TIGHT || ns_vm_held(n) > n->low + n->keep)
+		now = NS_VM_EASY;
+	if (now != was)
+		ns_store_relaxed(&n->tight, now);
+}
+
 static struct vm_page *
 alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 {
@@ -172,6 +206,9 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 
 	ns_lock(&n->lock);
 	m = take_above(n, mark, req, &grew);
+	note_tight(n);
+	if (m != NULL && !zero)
+		ns_vm_mag_fill(n);
 	if (m != NULL && zero) {
 		ns_owner_add(&n->zero_asked, 1);
 		ns_owner_add(&n->zero_given, m->zero);
@@ -191,9 +228,17 @@ alloc_interrupt(struct ns_vm_node *n, int req)
 		m = ns_vm_take(n, (req & VM_ALLOC_ZERO) != 0);
 		if (m == NULL && (req & VM_ALLOC_NORECLAIM) == 0)
 			m = ns_vm_steal(n);
+		if (m == NULL)
+			m = ns_vm_mag_rob(n);
+		note_tight(n);
 		ns_unlock(&n->lock);
 	}
-	return m != NULL ? m : ns_vm_reserve_pop(n);
+	if (m == NULL) {
+		m = ns_vm_reserve_pop(n);
+		/* Perhaps: who has the lock next will see. */
+		ns_store_relaxed(&n->tight, NS_VM_TIGHT);
+	}
+	return m;
 }
 
 /* A page of the node, not wired; or NULL: see 1. */
@@ -273,6 +318,11 @@ ns_vm_free(struct vm_page *m)
 	struct ns_unit *spare;
 	const char *rule = NULL;
 
+	if (ns_likely(ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
+		      ns_load_relaxed(&m->wire_count) == 0) &&
+	    ns_vm_mag_push(m))
+		return;
+
 	ns_lock(&n->lock);
 	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
 		rule = "it is free already";
@@ -285,10 +335,31 @@ ns_vm_free(struct vm_page *m)
 	ns_store_relaxed(&m->state, NS_VM_FREE);
 	ns_vm_put(n, c, m);
 	spare = ns_vm_shrink(n, c);
+	note_tight(n);
 	if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 		refill(n);
 	ns_unlock(&n->lock);
 	ns_vm_give_back(spare);
+	ns_vm_mag_slacken(n);
+}
+
+void
+ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
+{
+	struct ns_unit *spare;
+	struct ns_vm_chunk *c;
+
+	for (unsigned i = 0; i < count;) {
+		ns_lock(&n->lock);
+		for (spare = NULL; i < count && spare == NULL; i++) {
+			c = ns_vm_chunk_of("vm_page_free", page[i]);
+			ns_vm_put(n, c, page[i]);
+			spare = ns_vm_shrink(n, c);
+		}
+		note_tight(n);
+		ns_unlock(&n->lock);
+		ns_vm_give_back(spare);
+	}
 }
 
 void
@@ -299,7 +370,7 @@ ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
 	ns_lock(&n->lock);
 	*st = (struct ns_vm_stat){
 		.pages = n->npages,
-		.free = n->nfree,
+		.free = n->nfree + ns_vm_mag_pages(n),
 		.reserve = ns_load_relaxed(&n->nreserve),
 		.cached = n->ncached,
 		.reclaimed = n->reclaimed,
@@ -340,5 +411,6 @@ ns_vm_fork_child(void)
 		ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
 	}
 	ns_vm_wire_fork_child();
+	ns_vm_mag_fork_child();
 	ns_vm_objects_fork_child();
 }

@@ -72,8 +72,12 @@ ns_vm_from(unsigned home, bool strict, int req)
 
 	if (ns_unlikely(is_pager) && (req & VM_ALLOC_NORMAL) != 0)
 		req ^= VM_ALLOC_NORMAL | VM_ALLOC_SYSTEM;
-	if (home == NS_NO_SLOT)
+	if (home == NS_NO_SLOT) {
+		if ((req & (VM_ALLOC_INTERRUPT | VM_ALLOC_ZERO)) == 0 &&
+		    (m = ns_vm_mag_pop()) != NULL)
+			return m;
 		home = ns_vm_home();
+	}
 	m = ns_vm_alloc(&ns_vm_nodes[home], req);
 	if (ns_likely(m != NULL) || ns_topo.nslots == 1 || strict)
 		return m;

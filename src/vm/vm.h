@@ -3,6 +3,7 @@
  * vm/vm.h - the inside of the vm layer: pages, chunks and nodes.
  *
  * A page is taken from a node in this order:
+ *  0. the CPU's magazine, a dirty page (NORMAL and SYSTEM without ZERO);
  *  1. the node's chunks: a dirty page, or for VM_ALLOC_ZERO a fresh one,
  *     else one of the other kind;
  *  2. a new chunk from the node's page pool (NORMAL and SYSTEM only);
@@ -119,6 +120,14 @@ struct ns_vm_record {
 
 enum ns_vm_kind { NS_VM_TREE, NS_VM_OBJECT, NS_VM_KINDS };
 
+/* May pages be in magazines: magazine.c, 3 and 5. */
+enum ns_vm_tight {
+	NS_VM_EASY,      /* yes */
+	NS_VM_TIGHT,     /* no: all are needed */
+	NS_VM_SLACK_NEW, /* no: chunks shall go back; drain them */
+	NS_VM_SLACK,     /* no, and they are drained */
+};
+
 struct ns_vm_node {
 	struct ns_lock lock;   /* NS_RANK_VM: [v] */
 	uint32_t slot;         /* [I] */
@@ -127,6 +136,7 @@ struct ns_vm_node {
 	uint32_t keep;         /* [I] above low: see chunk.c */
 	uint32_t max_units;    /* [I] of a chunk: an extent, or 1/16 node */
 	uint32_t used;         /* [a] set by the first request */
+	uint32_t tight;        /* [a] enum ns_vm_tight */
 	uint64_t nfree;        /* [v] free pages in chunks */
 	uint64_t npages;       /* [v] pages in chunks, all states */
 	struct ns_list dirty;  /* [v] chunks with free pages to use first */
@@ -155,6 +165,8 @@ int ns_vm_init(void);
 /* node.c */
 struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
 void ns_vm_free(struct vm_page *m);
+/* Pages that were free already go back into their chunks. */
+void ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count);
 
 /* One line, and abort: @call was given @m, which broke @rule. */
 _Noreturn void ns_vm_die(const char *call, const void *m, const char *rule);
@@ -274,6 +286,16 @@ ns_vm_mark(const struct ns_vm_node *n, int req)
 	       : (req & VM_ALLOC_SYSTEM) != 0 ? n->intr
 					      : 0;
 }
+
+/* magazine.c */
+struct vm_page *ns_vm_mag_pop(void);
+bool ns_vm_mag_push(struct vm_page *m);
+void ns_vm_mag_fill(struct ns_vm_node *n);
+void ns_vm_mag_drain(struct ns_vm_node *n);
+void ns_vm_mag_slacken(struct ns_vm_node *n);
+struct vm_page *ns_vm_mag_rob(const struct ns_vm_node *n);
+uint64_t ns_vm_mag_pages(const struct ns_vm_node *n);
+void ns_vm_mag_fork_child(void);
 
 /* reserve.c */
 bool ns_vm_reserve_ticket(struct ns_vm_node *n);
