@@ -99,9 +99,10 @@ ns_vm_tree_get(const struct ns_vm_tree *t, vm_pindex_t at)
 static void
 put(struct tnode *n, unsigned i, uintptr_t entry)
 {
+	/* In this order, so that a fork's child has no entry without its bit. */
+	__atomic_fetch_or(&n->present, 1ul << i, __ATOMIC_ACQ_REL);
 	/* Pairs with the acquires in leaf_of and ns_vm_tree_get. */
 	ns_store_release(&n->entry[i], entry);
-	__atomic_fetch_or(&n->present, 1ul << i, __ATOMIC_ACQ_REL);
 }
 
 /* Returns what is present afterwards. */
@@ -220,7 +221,7 @@ next_in(const struct tnode *n, unsigned level, vm_pindex_t base,
 		uintptr_t entry = ns_load_acquire(&n->entry[ns_ctz(map)]);
 
 		if (entry == 0)
-			continue; /* stolen just now */
+			continue; /* stolen just now, or a fork's */
 		if (*at < here)
 			*at = here;
 		e = level == 0 ? decode(entry)
