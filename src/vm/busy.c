@@ -27,7 +27,7 @@ wake_if(struct vm_page *m, uint32_t before)
 		ns_os_wake(&m->busy);
 }
 
-/* A page comes into an object, as the request says. */
+/* A page that nobody can busy yet comes into an object, as the request says. */
 void
 ns_vm_busy_set(struct vm_page *m, int req)
 {

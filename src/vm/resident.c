@@ -58,13 +58,12 @@ ns_vm_assert_leaving(const char *call, struct vm_page *m)
 	return object;
 }
 
-/* The entry is made; the page is busied as @req says. */
+/* The way in the tree is made, and the page busy as it shall be. */
 static void
-enter(struct vm_page *m, vm_object_t object, vm_pindex_t pindex, int req)
+enter(struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 {
 	ns_store_relaxed(&m->pindex, pindex);
 	ns_store_relaxed(&m->object, object);
-	ns_vm_busy_set(m, req);
 	ns_vm_tree_set(&object->tree, pindex, (struct ns_vm_entry){ m, false });
 	ns_owner_add(&object->resident, 1);
 }
@@ -144,7 +143,8 @@ from_cache(vm_object_t object, vm_pindex_t pindex, int req, int *error)
 	*error = ns_vm_reactivate(e.page, object, pindex, req);
 	if (*error != 0)
 		return NULL;
-	enter(e.page, object, pindex, req);
+	ns_vm_busy_set(e.page, req);
+	enter(e.page, object, pindex);
 	return e.page;
 }
 
@@ -177,7 +177,8 @@ ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
 		ns_vm_tree_trim(&object->tree, pindex);
 		return refuse(ENOMEM);
 	}
-	enter(m, object, pindex, req);
+	ns_vm_busy_set(m, req);
+	enter(m, object, pindex);
 	return ns_vm_finish(m, req);
 }
 
@@ -241,8 +242,10 @@ vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 	    ns_load_relaxed(&m->object) != NULL)
 		ns_vm_die("vm_page_insert", m, "it is free or in an object");
 	error = make_room("vm_page_insert", object, pindex);
-	if (error == 0)
-		enter(m, object, pindex, VM_ALLOC_NOBUSY);
+	if (error == 0) {
+		ns_vm_busy_set(m, VM_ALLOC_NOBUSY);
+		enter(m, object, pindex);
+	}
 	return result(error);
 }
 
@@ -267,7 +270,7 @@ vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 	was = m->pindex;
 	ns_vm_tree_steal(&old->tree, was);
 	ns_owner_add(&old->resident, -1ul);
-	enter(m, object, pindex, 0);
+	enter(m, object, pindex);
 	ns_vm_tree_trim(&old->tree, was);
 	vm_page_dirty(m);
 	return 0;
@@ -285,7 +288,8 @@ vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 	ns_vm_assert_leaving("vm_page_replace", mold);
 	if (!is_at(mold, object, pindex))
 		ns_vm_die("vm_page_replace", mold, "it is not at that index");
-	enter(mnew, object, pindex, 0);
+	ns_vm_busy_set(mnew, 0);
+	enter(mnew, object, pindex);
 	ns_owner_add(&object->resident, -1ul);
 	ns_store_relaxed(&mold->object, NULL);
 	ns_vm_busy_end(mold);

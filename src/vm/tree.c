@@ -99,7 +99,8 @@ ns_vm_tree_get(const struct ns_vm_tree *t, vm_pindex_t at)
 static void
 put(struct tnode *n, unsigned i, uintptr_t entry)
 {
-	/* In this order, so that a fork's child has no entry without its bit. */
+	/* In this order, so that a fork's child has no entry without its bit.
+	 */
 	__atomic_fetch_or(&n->present, 1ul << i, __ATOMIC_ACQ_REL);
 	/* Pairs with the acquires in leaf_of and ns_vm_tree_get. */
 	ns_store_release(&n->entry[i], entry);

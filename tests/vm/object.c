@@ -205,10 +205,20 @@ busy_states(void *arg)
 	vm_object_destroy(o);
 }
 
+/* Sleeps for the busy page at 5, which is not there when it wakes. */
+static void *
+wait_at_5(void *o)
+{
+	CHECK_ERRNO(vm_page_grab_unlocked(o, 5, N | VM_ALLOC_NOCREAT), NULL,
+		    ENOENT);
+	return NULL;
+}
+
 static void
 moves(void *arg)
 {
 	vm_object_t a, b;
+	pthread_t thread;
 	vm_page_t m, k;
 
 	boot(arg);
@@ -217,7 +227,16 @@ moves(void *arg)
 	VM_OBJECT_WLOCK(a);
 	VM_OBJECT_WLOCK(b);
 	m = fill(a, 5, 55);
+	VM_OBJECT_WUNLOCK(a);
+	REQUIRE(pthread_create(&thread, NULL, wait_at_5, a) == 0);
+	usleep(20000);
+	VM_OBJECT_WLOCK(a);
 	CHECK_EQ(vm_page_rename(m, a, 6), 0); /* beside, the only page */
+	vm_page_xunbusy(m);
+	VM_OBJECT_WUNLOCK(a);
+	pthread_join(thread, NULL);
+	VM_OBJECT_WLOCK(a);
+	vm_page_xbusy(m);
 	CHECK_EQ(vm_page_lookup(a, 5), NULL);
 	CHECK_EQ(vm_page_lookup(a, 6), m);
 	CHECK_EQ(vm_page_rename(m, b, 999), 0);
