@@ -11,7 +11,14 @@
  *		   so that the page is zero in every case
  *	aligned, aligned_zero	aligned_alloc, without and with memset
  *	mmap	   mmap and munmap: zero by nature
+ *
+ * The others find one of n resident pages at random, by any number of threads:
+ *
+ *	lookup	   vm_page_lookup, without a lock
+ *	grab	   vm_page_grab_unlocked and vm_page_sunbusy
+ *	hash	   a hash table of 64 shards, each under a read lock
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -126,6 +133,124 @@ mapped(struct gbench *b)
 	gbench_set_items(b, b->iterations);
 }
 
+#define MAX_BLOCKS (1 << 16)
+#define SHARDS     64
+
+struct entry {
+	struct entry *next;
+	uint64_t block;
+	void *page;
+};
+
+static struct shard {
+	pthread_rwlock_t lock;
+	struct entry *bucket[MAX_BLOCKS / SHARDS];
+} __attribute__((aligned(64))) shard[SHARDS];
+
+static struct entry entries[MAX_BLOCKS];
+static vm_object_t file;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static uint64_t
+hash(uint64_t block)
+{
+	return block * 0x9e3779b97f4a7c15u >> 32;
+}
+
+static struct entry **
+bucket_of(uint64_t block)
+{
+	uint64_t h = hash(block);
+
+	return &shard[h % SHARDS].bucket[h / SHARDS % (MAX_BLOCKS / SHARDS)];
+}
+
+/* The same blocks in an object and in the table. */
+static void
+fill(void)
+{
+	struct vm_object_attr attr = { .size = MAX_BLOCKS,
+				       .domain = VM_DOMAIN_HOME };
+
+	file = vm_object_create(&attr);
+	for (uint64_t i = 0; i < SHARDS; i++)
+		pthread_rwlock_init(&shard[i].lock, NULL);
+	VM_OBJECT_WLOCK(file);
+	for (uint64_t i = 0; i < MAX_BLOCKS; i++) {
+		struct entry **b = bucket_of(i);
+
+		entries[i].block = i;
+		entries[i].page =
+		    vm_page_alloc(file, i, VM_ALLOC_NORMAL | VM_ALLOC_NOBUSY);
+		entries[i].next = *b;
+		*b = &entries[i];
+	}
+	VM_OBJECT_WUNLOCK(file);
+}
+
+static void *
+by_lookup(uint64_t block)
+{
+	return vm_page_lookup(file, block);
+}
+
+static void *
+by_grab(uint64_t block)
+{
+	vm_page_t m = vm_page_grab_unlocked(
+	    file, block, VM_ALLOC_NORMAL | VM_ALLOC_SBUSY | VM_ALLOC_NOCREAT);
+
+	vm_page_sunbusy(m);
+	return m;
+}
+
+static void *
+by_hash(uint64_t block)
+{
+	struct shard *s = &shard[hash(block) % SHARDS];
+	struct entry *e;
+
+	pthread_rwlock_rdlock(&s->lock);
+	for (e = *bucket_of(block); e != NULL && e->block != block; e = e->next)
+		;
+	pthread_rwlock_unlock(&s->lock);
+	return e != NULL ? e->page : NULL;
+}
+
+static inline __attribute__((always_inline)) void
+find(struct gbench *b, void *(*fn)(uint64_t))
+{
+	uint64_t rnd = (uintptr_t)b | 1;
+
+	pthread_once(&once, fill);
+	gbench_loop(b) {
+		rnd = rnd * 6364136223846793005u + 1442695040888963407u;
+		gbench_use(fn((rnd >> 33) % (uint64_t)b->arg[0]));
+	}
+	gbench_set_items(b, b->iterations);
+}
+
+static void
+lookup(struct gbench *b)
+{
+	find(b, by_lookup);
+}
+
+static void
+grab(struct gbench *b)
+{
+	find(b, by_grab);
+}
+
+static void
+hashed(struct gbench *b)
+{
+	find(b, by_hash);
+}
+
+#define FIND_ARGS \
+	.threads = { 1, 2, 8 }, .args = { GBENCH_LIST("n", 64, MAX_BLOCKS) }
+
 #define ARGS                                          \
 	.args = { GBENCH_LIST("n", 1, 64, MAX_PAGES), \
 		  GBENCH_LIST("whole", 0, 1) }
@@ -138,6 +263,9 @@ static const struct gbench_case cases[] = {
 	{ .name = "mmap", .run = mapped, ARGS },
 	{ .name = "page_2t", .run = page, .threads = { 2 }, ARGS },
 	{ .name = "aligned_2t", .run = aligned, .threads = { 2 }, ARGS },
+	{ .name = "lookup", .run = lookup, FIND_ARGS },
+	{ .name = "grab", .run = grab, FIND_ARGS },
+	{ .name = "hash", .run = hashed, FIND_ARGS },
 	{ 0 }
 };
 

@@ -6,11 +6,15 @@
  * FreeBSD's releases differ, the one that tells more is followed.  Flag
  * values are this library's own.  Node numbers are the operating system's.
  *
- * This first layer serves pages without an object (VM_ALLOC_NOOBJ).  A page
- * is owned by who allocated it until vm_page_free; a call on a page that is
- * not allocated, or a violated rule named below, aborts with one line on
- * standard error.  All functions are safe from any thread and never sleep.
- * None changes errno, except that a failed allocation sets it.
+ * A page belongs to an object (vm_object.h), at an index, or to who allocated
+ * it without one (VM_ALLOC_NOOBJ), until vm_page_free.  A page of an object is
+ * used busied: shared to read it, exclusively to change it or what it is.  A
+ * violated rule named below aborts with one line on standard error, always
+ * where it would corrupt something, else in a debug build.
+ *
+ * All functions are safe from any thread.  None sleeps unless it says so, and
+ * none changes errno, except that a failed one sets it.  "Locked" means the
+ * object's lock, held by the caller for writing.
  */
 #ifndef NUMASLAB_VM_PAGE_H
 #define NUMASLAB_VM_PAGE_H
@@ -19,15 +23,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <numaslab/vm_object.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 struct vm_page;
-struct vm_object;
 typedef struct vm_page *vm_page_t;
-typedef struct vm_object *vm_object_t;
-typedef uint64_t vm_pindex_t;
 
 /* Exactly one class.  One bit each, so that two can be told from one. */
 #define VM_ALLOC_NORMAL     0x0001 /* stops at the low watermark */
@@ -37,39 +40,63 @@ typedef uint64_t vm_pindex_t;
 
 /* Any of these. */
 #define VM_ALLOC_ZERO        0x0010 /* prefer a zeroed page; see PG_ZERO */
-#define VM_ALLOC_NOOBJ       0x0020 /* no object; required for now */
+#define VM_ALLOC_NOOBJ       0x0020 /* no object */
 #define VM_ALLOC_WIRED       0x0040 /* the page is returned wired */
-#define VM_ALLOC_NOBUSY      0x0080 /* pages without object never are */
-#define VM_ALLOC_IFCACHED    0x0100 /* only if cached: never without object */
-#define VM_ALLOC_IFNOTCACHED 0x0200 /* only if not cached: always, then */
+#define VM_ALLOC_NOBUSY      0x0080 /* not busy; without object, never is */
+#define VM_ALLOC_IFCACHED    0x0100 /* only if cached */
+#define VM_ALLOC_IFNOTCACHED 0x0200 /* only if not cached */
+#define VM_ALLOC_SBUSY       0x0400 /* shared, not exclusively busy */
+#define VM_ALLOC_NORECLAIM   0x0800 /* no cached page is taken for it */
+#define VM_ALLOC_NOWAIT      0x1000 /* do not sleep */
+#define VM_ALLOC_WAITOK      0x2000 /* sleep until it can be had */
+#define VM_ALLOC_WAITFAIL    0x4000 /* sleep once, and fail then */
+#define VM_ALLOC_NOCREAT     0x8000 /* only a page that is there already */
 
 /* vm_page_flags() */
 #define PG_ZERO    0x0001 /* the page was all zero when it was allocated */
 #define PG_MLOCKED 0x0002 /* wired, and the kernel granted mlock(2) */
+#define PG_VALID   0x0004 /* its contents are the object's */
+#define PG_DIRTY   0x0008 /* and newer than what they were read from */
 
 /* For vm_page_unwire(): the page goes on no queue. */
 #define PQ_NONE 255
 
 /*
  * vm_page_alloc - allocate a page.
- * @object: ignored with VM_ALLOC_NOOBJ, which must be given.
- * @pindex: ignored with VM_ALLOC_NOOBJ.
- * @req:    exactly one class, and any flags.
+ * @object: locked; ignored with VM_ALLOC_NOOBJ.
+ * @pindex: below the object's size, with no page yet; ignored likewise.
+ * @req:    exactly one class, and flags: not both of NOBUSY and SBUSY, none
+ *          of WAITOK, WAITFAIL and NOCREAT.
  *
- * The page comes from the calling thread's home node, or when that is at the
- * class's watermark, from the nearest that is not and that the process's
- * policy permits.  Its contents are undefined unless PG_ZERO is set.
+ * A page that is cached at @pindex comes back with its contents (PG_VALID).
+ * Else the page comes from the object's node or the calling thread's home, or
+ * when that is at the class's watermark, from the nearest that is not and
+ * that the process's policy permits; its contents are undefined unless
+ * PG_ZERO is set, and it is not valid.  A page of an object is returned
+ * exclusively busy unless VM_ALLOC_SBUSY or _NOBUSY says otherwise.
+ * VM_ALLOC_NORMAL of a pager's thread counts as VM_ALLOC_SYSTEM.
  *
- * VM_ALLOC_INTERRUPT waits for no lock and makes no system call for memory,
- * except in the first request of all to a node; a page that is VM_ALLOC_WIRED
- * as well is wired in the books only (PG_MLOCKED clear).
+ * VM_ALLOC_INTERRUPT without object waits for no lock and makes no system
+ * call for memory, except in the first request of all to a node; a page that
+ * is VM_ALLOC_WIRED as well is wired in the books only (PG_MLOCKED clear).
+ * With an object it may wait for, and map, memory for the object's index.
  *
  * Returns the page, or NULL with errno
  *   ENOMEM  every permitted node is at the class's watermark;
- *   EINVAL  not exactly one class, unknown flags, or no VM_ALLOC_NOOBJ;
- *   ENOENT  VM_ALLOC_IFCACHED: a page without object is never cached.
+ *   EINVAL  not exactly one class, flags as above, no object, or @pindex;
+ *   ENOENT  VM_ALLOC_IFCACHED, and no page is cached there;
+ *   EEXIST  VM_ALLOC_IFNOTCACHED, and one is; or a page is there that is
+ *           not cached (a debug build aborts).
  */
 vm_page_t vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req);
+
+/*
+ * vm_page_alloc_after - the same, always with an object.
+ * @mpred: NULL, or a page of the object at a lower index: the kernel saves a
+ *         search by it.  Here only checked; another page aborts.
+ */
+vm_page_t vm_page_alloc_after(vm_object_t object, vm_pindex_t pindex, int req,
+			      vm_page_t mpred);
 
 /*
  * vm_page_alloc_domain - the same, from one node only, whatever the policy.
@@ -82,8 +109,119 @@ vm_page_t vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex,
 			       int domain, int req);
 
 /*
+ * vm_page_alloc_noobj, vm_page_alloc_noobj_domain - a page without object,
+ * which VM_ALLOC_ZERO makes zero in any case.
+ *
+ * With VM_ALLOC_WAITOK they sleep until there is a page, with _WAITFAIL at
+ * most once, before they fail; with neither, never.  At most one of _WAITOK,
+ * _WAITFAIL and _NOWAIT.  errno as for vm_page_alloc and _domain.
+ */
+vm_page_t vm_page_alloc_noobj(int req);
+vm_page_t vm_page_alloc_noobj_domain(int domain, int req);
+
+/*
+ * vm_page_grab - the page at @pindex, which is made if there is none.
+ * @req: as for vm_page_alloc, without VM_ALLOC_NOOBJ; at most one of WAITOK
+ *       (which is what happens without them), WAITFAIL and NOWAIT.
+ *
+ * The object is locked; the lock is dropped while the call sleeps, for the
+ * page to be no longer busy or for memory.  VM_ALLOC_ZERO makes a new page
+ * zero; valid is for the caller to set.  Returns the page, or NULL with errno
+ *   EBUSY   NOWAIT or WAITFAIL: the page was busy;
+ *   ENOMEM  NOWAIT or WAITFAIL: there was no memory;
+ *   ENOENT  VM_ALLOC_NOCREAT, and there is no page;
+ *   EINVAL  as for vm_page_alloc.
+ */
+vm_page_t vm_page_grab(vm_object_t object, vm_pindex_t pindex, int req);
+
+/*
+ * vm_page_grab_pages - grab @count pages from @pindex on, into @ma.
+ *
+ * Returns how many were grabbed, in order; if not all, errno is that of the
+ * first that was not.  The lock may be dropped between any two.
+ */
+int vm_page_grab_pages(vm_object_t object, vm_pindex_t pindex, int req,
+		       vm_page_t *ma, int count);
+
+/*
+ * vm_page_grab_unlocked - the same for an object that the caller has not
+ * locked.  A page that is there and free to be busied costs no lock.
+ * VM_ALLOC_NOBUSY: EINVAL, since nothing would keep the page.
+ */
+vm_page_t vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex,
+				int req);
+
+/*
+ * vm_page_lookup - the page at @pindex, or NULL: none, or a cached one.
+ *
+ * Takes no lock and writes nothing.  Under the object's lock (of either kind)
+ * the answer holds as long as the lock.  Without it, the page was there at
+ * some moment during the call, and a page that is there all the while is
+ * found; the caller busies it and then asks for its object and pindex again,
+ * as vm_page_grab_unlocked does.
+ */
+vm_page_t vm_page_lookup(vm_object_t object, vm_pindex_t pindex);
+
+/*
+ * vm_page_find_least - the page of the least index not below @pindex, cached
+ * ones left out, or NULL.  The object is locked, reading suffices.
+ * vm_page_next, vm_page_prev - the page at the index after or before @m's, or
+ * NULL: none, cached, or @m has no object.  As vm_page_lookup.
+ */
+vm_page_t vm_page_find_least(vm_object_t object, vm_pindex_t pindex);
+vm_page_t vm_page_next(vm_page_t m);
+vm_page_t vm_page_prev(vm_page_t m);
+
+/*
+ * vm_page_insert - put a page without object into one; it is not busy then.
+ *
+ * The object is locked.  A page cached at @pindex is freed.  Returns 0, or -1
+ * with errno EEXIST (a page is there), EINVAL (@pindex) or ENOMEM.
+ */
+int vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
+
+/*
+ * vm_page_remove - take a page out of its object, which is locked.
+ *
+ * The page is exclusively busy; afterwards it is the caller's, without
+ * object.  Returns true if it is not wired: it may be freed.
+ */
+bool vm_page_remove(vm_page_t m);
+
+/*
+ * vm_page_rename - move a page to another index or object.
+ *
+ * Both objects are locked, the page is exclusively busy and stays so, and is
+ * dirty afterwards.  Returns and errno as vm_page_insert.
+ */
+int vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
+
+/*
+ * vm_page_replace - put @mnew, a page without object, where @mold is.
+ *
+ * The object is locked and @mold exclusively busy; @mnew is, afterwards.
+ * @mold is freed, unless it is wired: then it is the caller's.  A reader
+ * without the lock finds one of the two at any moment.
+ */
+void vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
+		     vm_page_t mold);
+
+/*
+ * vm_page_cache - leave a page to whoever needs one, with its contents.
+ *
+ * Its object is locked; the page is exclusively busy, not dirty and not
+ * wired.  It cannot be looked up any more; vm_page_alloc or _grab at its index
+ * brings it back, unless it was taken for another request meanwhile: those
+ * take the page that was cached first when no free one is left.  A page that
+ * is not valid is freed instead.
+ */
+void vm_page_cache(vm_page_t m);
+
+/*
  * vm_page_free - free a page, from any thread: it goes back to its node.
- * The page must not be wired.
+ *
+ * The page must not be wired.  If it has an object, that is locked, and the
+ * page exclusively busy.
  */
 void vm_page_free(vm_page_t m);
 
@@ -95,6 +233,56 @@ size_t vm_page_size(void);
 
 /* vm_page_domain - the node the page is on. */
 int vm_page_domain(vm_page_t m);
+
+/*
+ * The page's object, NULL without one, and its index there.  Without the
+ * object's lock a moment's answer, unless the page is busy.
+ */
+vm_object_t vm_page_object(vm_page_t m);
+vm_pindex_t vm_page_pindex(vm_page_t m);
+
+/*
+ * Busy: tryxbusy takes a page exclusively, trysbusy shared with others; both
+ * return false if they cannot, and always for a page without object.  xbusy
+ * and sbusy abort instead.  xunbusy and sunbusy end it and may be called by
+ * another thread; who ends what is not so aborts.  busy_downgrade makes
+ * exclusive shared; busy_tryupgrade makes the only sharer exclusive, or
+ * returns false.  xbusied, sbusied and busied (either) are a moment's answer.
+ */
+bool vm_page_tryxbusy(vm_page_t m);
+bool vm_page_trysbusy(vm_page_t m);
+void vm_page_xbusy(vm_page_t m);
+void vm_page_sbusy(vm_page_t m);
+void vm_page_xunbusy(vm_page_t m);
+void vm_page_sunbusy(vm_page_t m);
+void vm_page_busy_downgrade(vm_page_t m);
+bool vm_page_busy_tryupgrade(vm_page_t m);
+bool vm_page_xbusied(vm_page_t m);
+bool vm_page_sbusied(vm_page_t m);
+bool vm_page_busied(vm_page_t m);
+
+/*
+ * vm_page_busy_sleep - sleep while the page is busy, at most until that
+ * changes once.  @req: VM_ALLOC_SBUSY: only while it is exclusively so; else
+ * 0.  The page may be another's afterwards.  No lock that its holder needs
+ * may be held.
+ */
+void vm_page_busy_sleep(vm_page_t m, int req);
+
+/*
+ * vm_page_valid - the contents are the object's.  vm_page_dirty - and have to
+ * be written (it is valid, too).  vm_page_undirty - and have been.  The page
+ * is busied by the caller.
+ */
+void vm_page_valid(vm_page_t m);
+void vm_page_dirty(vm_page_t m);
+void vm_page_undirty(vm_page_t m);
+
+/*
+ * vm_pager_thread - mark the calling thread as a pager's, or not: its
+ * VM_ALLOC_NORMAL requests count as VM_ALLOC_SYSTEM.  Returns what was.
+ */
+bool vm_pager_thread(bool on);
 
 /* vm_page_flags - the PG_* that are set. */
 int vm_page_flags(vm_page_t m);

@@ -73,8 +73,8 @@ ns_lock_passed(const struct ns_lock *l)
 	return true;
 }
 
-static void
-futex(uint32_t *word, int op, uint32_t value)
+void
+ns_futex(uint32_t *word, int op, uint32_t value)
 {
 	int saved = errno;
 
@@ -115,13 +115,13 @@ ns_lock_wait(struct ns_lock *l)
 		pause_cpu();
 	}
 	while (ns_xchg_acquire(&l->word, 2u) != 0)
-		futex(&l->word, FUTEX_WAIT, 2);
+		ns_futex(&l->word, FUTEX_WAIT, 2);
 }
 
 ns_cold void
 ns_lock_wake(struct ns_lock *l)
 {
-	futex(&l->word, FUTEX_WAKE, 1);
+	ns_futex(&l->word, FUTEX_WAKE, 1);
 }
 
 #ifdef NS_DEBUG

@@ -27,6 +27,7 @@ enum ns_rank {
 	NS_RANK_HEAP,     /* slab/heap.c: a thread's slow paths; fork takes
 			     all of them, in registry order */
 	NS_RANK_DEPOT,    /* slab/slab.c: one cache's slabs on one node */
+	NS_RANK_OBJECTS,  /* vm/object.c: the list of all objects */
 	NS_RANK_VM,       /* vm/: one node's page queues */
 	NS_RANK_WIRE,     /* vm/wire.c: a page's wiring; fork takes all */
 	NS_RANK_PURGE,    /* page/pool.c: who purges a node; fork too */
@@ -53,6 +54,9 @@ struct ns_lock {
 void ns_lock_init(struct ns_lock *l, enum ns_rank rank);
 void ns_lock_wait(struct ns_lock *l); /* the slow path of ns_lock */
 void ns_lock_wake(struct ns_lock *l); /* the slow path of ns_unlock */
+
+/* futex(2), private, without timeout; errno is kept. */
+void ns_futex(uint32_t *word, int op, uint32_t value);
 
 extern const void *ns_forker; /* [a] the thread that forks, or NULL */
 void ns_lock_fork_begin(void);

@@ -3,7 +3,7 @@
 #include "vm/vm.h"
 
 struct sums {
-	uint64_t free, pages, allocated, away;
+	uint64_t free, pages, allocated, away, cached;
 };
 
 static void
@@ -27,6 +27,10 @@ check_page(const struct ns_vm_chunk *c, uint32_t i, struct sums *sum,
 		break;
 	case NS_VM_RESERVE:
 		sum->away++;
+		break;
+	case NS_VM_CACHED:
+		must(m->object != NULL, "cached page without object", slot);
+		sum->cached++;
 		break;
 	default:
 		sum->allocated++;
@@ -77,7 +81,7 @@ void
 ns_vm_check(unsigned slot)
 {
 	struct ns_vm_node *n = &ns_vm_nodes[slot];
-	struct sums sum = { 0, 0, 0, 0 };
+	struct sums sum = { 0, 0, 0, 0, 0 };
 	struct ns_list *l;
 
 	ns_lock(&n->lock);
@@ -89,6 +93,8 @@ ns_vm_check(unsigned slot)
 	must(ns_load_relaxed(&n->nreserve) <= n->intr, "reserve", slot);
 	must(in_reserve(n) <= n->intr, "words of the reserve", slot);
 	/* A page between two owners' hands is in no sum. */
-	must(sum.free + sum.allocated + sum.away <= sum.pages, "states", slot);
+	must(sum.free + sum.allocated + sum.away + sum.cached <= sum.pages,
+	     "states", slot);
+	must(sum.cached == n->ncached, "cached pages", slot);
 	ns_unlock(&n->lock);
 }

@@ -18,10 +18,15 @@
  * 5. Neither growing nor giving back holds the node's lock while it is in
  *    the pool.  Of two threads that grow at once, the later one drops its
  *    chunk if the earlier one's is enough.
- * 6. Metadata: blocks of page structs, see vm.h.  A meta run whose blocks
- *    are all free goes back too.
+ * 6. Metadata: blocks of page structs, see vm.h.  A meta run never goes back,
+ *    so that a struct vm_page stays one: who looks a page up without a lock
+ *    may try to busy a struct that is free by now, and fails, since the busy
+ *    word of a struct out of use is 0 (busy.c).  This costs 1/64 of the most
+ *    memory that the node ever had in chunks.
  */
 #include "vm/vm.h"
+
+#include <string.h>
 
 static struct ns_vm_chunk *
 chunk_in(struct ns_unit *u)
@@ -74,8 +79,7 @@ meta_take(struct ns_vm_node *n, unsigned blocks)
 	return NULL;
 }
 
-/* Returns the meta run if it is not needed any more. */
-static struct ns_unit *
+static void
 meta_put(struct ns_vm_node *n, struct vm_page *pages, unsigned blocks)
 {
 	struct ns_unit *u = ns_run_of(pages);
@@ -87,10 +91,6 @@ meta_put(struct ns_vm_node *n, struct vm_page *pages, unsigned blocks)
 	if (mt->used == UINT64_MAX)
 		ns_list_push(&n->metas, &mt->link);
 	mt->used &= ~meta_bits(at, blocks);
-	if (mt->used != 0)
-		return NULL;
-	ns_list_remove(&mt->link);
-	return u;
 }
 
 /* The same, with a new meta run if need be.  Called without the lock. */
@@ -109,6 +109,8 @@ meta_get(struct ns_vm_node *n, unsigned blocks)
 	u = ns_run_alloc(n->slot, NS_VM_META_UNITS, 1, NS_RUN_STRICT);
 	if (u == NULL)
 		return NULL;
+	if (!u->zero)
+		memset(ns_unit_addr(u), 0, NS_VM_META_UNITS * NS_UNIT);
 	mt = (struct ns_vm_meta *)u->body;
 	mt->role = NS_VM_META;
 	ns_run_publish(u, NS_KIND_VM);
@@ -180,8 +182,7 @@ ns_vm_grow(struct ns_vm_node *n, bool zero)
 {
 	unsigned want = next_units(n), units = want;
 	unsigned flags = NS_RUN_STRICT | (zero ? NS_RUN_ZERO : 0);
-	struct ns_vm_spare spare = { NULL, NULL };
-	struct ns_unit *u = NULL;
+	struct ns_unit *u = NULL, *spare = NULL;
 	struct vm_page *pages;
 
 	if (want == 0 || (pages = meta_get(n, want)) == NULL)
@@ -191,14 +192,14 @@ ns_vm_grow(struct ns_vm_node *n, bool zero)
 		units /= 2;
 	ns_lock(&n->lock);
 	if (units < want) /* the blocks beyond @units; all of them, if 0 */
-		spare.meta = meta_put(
+		meta_put(
 		    n, (struct vm_page *)((char *)pages + units * NS_VM_BLOCK),
 		    want - units);
-	if (u != NULL && is_needed(n, u))
+	if (u != NULL && is_needed(n, u)) {
 		chunk_add(n, u, pages);
-	else if (u != NULL) {
-		spare.chunk = u;
-		spare.meta = meta_put(n, pages, units);
+	} else if (u != NULL) {
+		meta_put(n, pages, units);
+		spare = u;
 	}
 	ns_unlock(&n->lock);
 	ns_vm_give_back(spare);
@@ -219,10 +220,9 @@ carve(struct ns_vm_chunk *c)
 	struct ns_unit *u = chunk_unit(c);
 	struct vm_page *m = &c->pages[c->carved];
 
-	*m = (struct vm_page){
-		.addr = ns_unit_addr(u) + c->carved * ns_page_size,
-		.zero = u->zero,
-	};
+	m->addr = ns_unit_addr(u) + c->carved * ns_page_size;
+	m->zero = u->zero;
+	m->lock_epoch = 0;
 	/* Pairs with the acquire in ns_vm_chunk_of. */
 	ns_store_release(&c->carved, c->carved + 1);
 	return m;
@@ -290,32 +290,25 @@ ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m)
 }
 
 /* Takes @c out of the node if it is free and not needed: see 3. */
-struct ns_vm_spare
+struct ns_unit *
 ns_vm_shrink(struct ns_vm_node *n, struct ns_vm_chunk *c)
 {
-	struct ns_vm_spare spare = { NULL, NULL };
-
 	if (c->nfree < c->npages ||
 	    ns_vm_held(n) < (uint64_t)n->low + n->keep + c->npages)
-		return spare;
+		return NULL;
 	ns_list_remove(&c->link);
 	ns_list_remove(&c->free_link);
 	if (has_fresh(c))
 		ns_list_remove(&c->fresh_link);
 	n->nfree -= c->npages;
 	ns_owner_add(&n->npages, -(uint64_t)c->npages);
-	spare.chunk = chunk_unit(c);
-	spare.meta = meta_put(n, c->pages, spare.chunk->nunits);
-	return spare;
+	meta_put(n, c->pages, chunk_unit(c)->nunits);
+	return chunk_unit(c);
 }
 
 void
-ns_vm_give_back(struct ns_vm_spare spare)
+ns_vm_give_back(struct ns_unit *u)
 {
-	struct ns_unit *u = spare.chunk;
-
 	if (u != NULL)
 		ns_run_free(u, u->zero && chunk_in(u)->carved == 0);
-	if (spare.meta != NULL)
-		ns_run_free(spare.meta, false);
 }

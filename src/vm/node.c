@@ -6,9 +6,10 @@
  *    reserve.  NORMAL may take a page while the node holds more than low,
  *    SYSTEM while it holds more than intr, INTERRUPT while it holds any.  A
  *    request that may not makes the node grow first, and fails only when the
- *    pool has nothing left.  So what lies below the watermarks is not a
- *    share of a budget that malloc could eat meanwhile: it is committed
- *    memory in the vm layer's hands.
+ *    pool has nothing left.  Cached pages count as if the node held them,
+ *    and are taken when nothing else is left (cache.c).  So what lies below the
+ * watermarks is not a share of a budget that malloc could eat meanwhile: it is
+ * committed memory in the vm layer's hands.
  * 2. The interrupt watermark's pages are the reserve (reserve.c): populated,
  *    and to be had without the lock.  NORMAL and SYSTEM requests and frees
  *    refill it before anything else, so that more than intr held means a
@@ -60,6 +61,7 @@ node_init(struct ns_vm_node *n, unsigned slot)
 	ns_list_init(&n->fresh);
 	ns_list_init(&n->chunks);
 	ns_list_init(&n->metas);
+	ns_list_init(&n->cached);
 }
 
 static ns_cold int
@@ -138,17 +140,29 @@ wants_fresh(const struct ns_vm_node *n)
  * is held, and dropped for growing; *grew tells.
  */
 static struct vm_page *
-take_above(struct ns_vm_node *n, uint32_t mark, bool zero, bool *grew)
+take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 {
-	bool want_fresh = zero, room = true;
+	bool zero = (req & VM_ALLOC_ZERO) != 0;
+	bool want_fresh = zero, room = true, drained = false;
 
 	for (;;) {
 		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 			refill(n);
 		if (ns_vm_held(n) > mark && !(want_fresh && wants_fresh(n)))
 			return ns_vm_take(n, zero);
-		if (!room && ns_vm_held(n) <= mark)
+		if (!room && ns_vm_held(n) <= mark && !drained) {
+			ns_store_relaxed(&n->tight, NS_VM_TIGHT);
+			ns_unlock(&n->lock);
+			ns_vm_mag_drain(n);
+			ns_lock(&n->lock);
+			drained = true;
+			continue;
+		}
+		if (!room && ns_vm_held(n) + n->ncached <= mark)
 			return NULL;
+		if (!room && ns_vm_held(n) <= mark)
+			return (req & VM_ALLOC_NORECLAIM) != 0 ? NULL
+							       : ns_vm_steal(n);
 		want_fresh = false; /* once is enough */
 		ns_unlock(&n->lock);
 		room = ns_vm_grow(n, zero);
@@ -157,14 +171,44 @@ take_above(struct ns_vm_node *n, uint32_t mark, bool zero, bool *grew)
 	}
 }
 
-static struct vm_page *
-alloc_above(struct ns_vm_node *n, uint32_t mark, bool zero)
+/* Has it chunks to give back, if nothing keeps them? */
+static bool
+is_slack(const struct ns_vm_node *n)
 {
+	uint64_t chunk = n->max_units * (NS_UNIT / ns_page_size);
+
+	return n->nfree > n->low + n->keep + 2 * chunk &&
+	       n->nfree > n->npages / 4 * 3;
+}
+
+/* Whoever changed what the node holds; the lock is held. */
+static void
+note_tight(struct ns_vm_node *n)
+{
+	uint32_t was = ns_load_relaxed(&n->tight), now = was;
+
+	if (ns_vm_held(n) <= n->low)
+		now = NS_VM_TIGHT;
+	else if (is_slack(n))
+		now = was == NS_VM_SLACK ? was : NS_VM_SLACK_NEW;
+	else if (was != NS_VM_TIGHT || ns_vm_held(n) > n->low + n->keep)
+		now = NS_VM_EASY;
+	if (now != was)
+		ns_store_relaxed(&n->tight, now);
+}
+
+static struct vm_page *
+alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
+{
+	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	struct vm_page *m;
 	bool grew = false;
 
 	ns_lock(&n->lock);
-	m = take_above(n, mark, zero, &grew);
+	m = take_above(n, mark, req, &grew);
+	note_tight(n);
+	if (m != NULL && !zero)
+		ns_vm_mag_fill(n);
 	if (m != NULL && zero) {
 		ns_owner_add(&n->zero_asked, 1);
 		ns_owner_add(&n->zero_given, m->zero);
@@ -176,36 +220,45 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, bool zero)
 }
 
 static struct vm_page *
-alloc_interrupt(struct ns_vm_node *n, bool zero)
+alloc_interrupt(struct ns_vm_node *n, int req)
 {
 	struct vm_page *m = NULL;
 
 	if (ns_trylock(&n->lock)) {
-		m = ns_vm_take(n, zero);
+		m = ns_vm_take(n, (req & VM_ALLOC_ZERO) != 0);
+		if (m == NULL && (req & VM_ALLOC_NORECLAIM) == 0)
+			m = ns_vm_steal(n);
+		if (m == NULL)
+			m = ns_vm_mag_rob(n);
+		note_tight(n);
 		ns_unlock(&n->lock);
 	}
-	return m != NULL ? m : ns_vm_reserve_pop(n);
+	if (m == NULL) {
+		m = ns_vm_reserve_pop(n);
+		/* Perhaps: who has the lock next will see. */
+		ns_store_relaxed(&n->tight, NS_VM_TIGHT);
+	}
+	return m;
 }
 
 /* A page of the node, not wired; or NULL: see 1. */
 struct vm_page *
 ns_vm_alloc(struct ns_vm_node *n, int req)
 {
-	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	struct vm_page *m;
 
 	if (ns_unlikely(ns_load_relaxed(&n->used) == 0))
 		set_up(n);
-	if ((req & VM_ALLOC_NORMAL) != 0)
-		m = alloc_above(n, n->low, zero);
-	else if ((req & VM_ALLOC_SYSTEM) != 0)
-		m = alloc_above(n, n->intr, zero);
+	if ((req & VM_ALLOC_INTERRUPT) == 0)
+		m = alloc_above(n, ns_vm_mark(n, req), req);
 	else
-		m = alloc_interrupt(n, zero);
-	if (m == NULL)
+		m = alloc_interrupt(n, req);
+	if (m == NULL) {
 		ns_add_relaxed(&n->denied, 1);
-	else
-		ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
+		return NULL;
+	}
+	ns_store_relaxed(&m->flags, 0);
+	ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
 	return m;
 }
 
@@ -262,8 +315,13 @@ ns_vm_free(struct vm_page *m)
 {
 	struct ns_vm_chunk *c = ns_vm_chunk_of("vm_page_free", m);
 	struct ns_vm_node *n = &ns_vm_nodes[ns_slot_of(m)];
-	struct ns_vm_spare spare;
+	struct ns_unit *spare;
 	const char *rule = NULL;
+
+	if (ns_likely(ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
+		      ns_load_relaxed(&m->wire_count) == 0) &&
+	    ns_vm_mag_push(m))
+		return;
 
 	ns_lock(&n->lock);
 	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
@@ -277,10 +335,31 @@ ns_vm_free(struct vm_page *m)
 	ns_store_relaxed(&m->state, NS_VM_FREE);
 	ns_vm_put(n, c, m);
 	spare = ns_vm_shrink(n, c);
+	note_tight(n);
 	if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 		refill(n);
 	ns_unlock(&n->lock);
 	ns_vm_give_back(spare);
+	ns_vm_mag_slacken(n);
+}
+
+void
+ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
+{
+	struct ns_unit *spare;
+	struct ns_vm_chunk *c;
+
+	for (unsigned i = 0; i < count;) {
+		ns_lock(&n->lock);
+		for (spare = NULL; i < count && spare == NULL; i++) {
+			c = ns_vm_chunk_of("vm_page_free", page[i]);
+			ns_vm_put(n, c, page[i]);
+			spare = ns_vm_shrink(n, c);
+		}
+		note_tight(n);
+		ns_unlock(&n->lock);
+		ns_vm_give_back(spare);
+	}
 }
 
 void
@@ -291,8 +370,10 @@ ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
 	ns_lock(&n->lock);
 	*st = (struct ns_vm_stat){
 		.pages = n->npages,
-		.free = n->nfree,
+		.free = n->nfree + ns_vm_mag_pages(n),
 		.reserve = ns_load_relaxed(&n->nreserve),
+		.cached = n->ncached,
+		.reclaimed = n->reclaimed,
 		.low = n->low,
 		.interrupt = n->intr,
 		.zero_asked = n->zero_asked,
@@ -307,6 +388,7 @@ ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
 void
 ns_vm_lock_all(void)
 {
+	ns_vm_objects_lock();
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		ns_lock(&ns_vm_nodes[s].lock);
 	ns_vm_wire_lock_all();
@@ -318,6 +400,7 @@ ns_vm_unlock_all(void)
 	ns_vm_wire_unlock_all();
 	for (unsigned s = ns_topo.nslots; s-- > 0;)
 		ns_unlock(&ns_vm_nodes[s].lock);
+	ns_vm_objects_unlock();
 }
 
 void
@@ -328,4 +411,6 @@ ns_vm_fork_child(void)
 		ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
 	}
 	ns_vm_wire_fork_child();
+	ns_vm_mag_fork_child();
+	ns_vm_objects_fork_child();
 }

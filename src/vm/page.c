@@ -5,21 +5,25 @@
  * What they do on one node is in node.c.  Here a request finds its nodes:
  * the home node first, then the others by distance as far as the policy
  * permits; vm_page_alloc_domain has one node only, and the policy, which is
- * for those who do not say where, no say.
+ * for those who do not say where, no say.  An object that has a node is the
+ * home of its pages.
  */
 #include "vm/vm.h"
 
 #include <errno.h>
 
-#define KNOWN_FLAGS                                             \
-	(VM_ALLOC_CLASS_MASK | VM_ALLOC_ZERO | VM_ALLOC_NOOBJ | \
-	 VM_ALLOC_WIRED | VM_ALLOC_NOBUSY | VM_ALLOC_IFCACHED | \
-	 VM_ALLOC_IFNOTCACHED)
+#define KNOWN_FLAGS                                                \
+	(VM_ALLOC_CLASS_MASK | VM_ALLOC_ZERO | VM_ALLOC_NOOBJ |    \
+	 VM_ALLOC_WIRED | VM_ALLOC_NOBUSY | VM_ALLOC_IFCACHED |    \
+	 VM_ALLOC_IFNOTCACHED | VM_ALLOC_SBUSY | VM_ALLOC_NOWAIT | \
+	 VM_ALLOC_NORECLAIM)
+#define NOT_BOTH (VM_ALLOC_NOBUSY | VM_ALLOC_SBUSY)
 
 static __thread ns_tls_model uint32_t turn; /* interleave: last slot, or 0 */
+static __thread ns_tls_model bool is_pager;
 
-static unsigned
-home_slot(void)
+unsigned
+ns_vm_home(void)
 {
 	const uint32_t *word = ns_os_rseq_cpu();
 	unsigned cpu = 0;
@@ -38,24 +42,44 @@ home_slot(void)
 
 /* 0, or what is wrong with the request. */
 static int
-request_error(int req)
+request_error(vm_object_t object, int req)
 {
 	unsigned class = (unsigned)req & VM_ALLOC_CLASS_MASK;
 
 	if (!ns_is_pow2(class) || ((unsigned)req & ~KNOWN_FLAGS) != 0 ||
-	    (req & VM_ALLOC_NOOBJ) == 0)
+	    (req & NOT_BOTH) == NOT_BOTH)
 		return EINVAL;
+	if ((req & VM_ALLOC_NOOBJ) == 0)
+		return object != NULL ? 0 : EINVAL;
 	return (req & VM_ALLOC_IFCACHED) != 0 ? ENOENT : 0;
 }
 
-static struct vm_page *
-from_nearest(int req)
+ns_export bool
+vm_pager_thread(bool on)
 {
-	unsigned home = home_slot(), i;
-	struct vm_page *m = ns_vm_alloc(&ns_vm_nodes[home], req);
-	const uint8_t *order;
+	bool was = is_pager;
 
-	if (ns_likely(m != NULL) || ns_topo.nslots == 1)
+	is_pager = on;
+	return was;
+}
+
+struct vm_page *
+ns_vm_from(unsigned home, bool strict, int req)
+{
+	const uint8_t *order;
+	struct vm_page *m;
+	unsigned i;
+
+	if (ns_unlikely(is_pager) && (req & VM_ALLOC_NORMAL) != 0)
+		req ^= VM_ALLOC_NORMAL | VM_ALLOC_SYSTEM;
+	if (home == NS_NO_SLOT) {
+		if ((req & (VM_ALLOC_INTERRUPT | VM_ALLOC_ZERO)) == 0 &&
+		    (m = ns_vm_mag_pop()) != NULL)
+			return m;
+		home = ns_vm_home();
+	}
+	m = ns_vm_alloc(&ns_vm_nodes[home], req);
+	if (ns_likely(m != NULL) || ns_topo.nslots == 1 || strict)
 		return m;
 	order = ns_topo_order(home);
 	for (i = 1; m == NULL && i < ns_topo.nslots; i++) {
@@ -68,8 +92,8 @@ from_nearest(int req)
 	return m;
 }
 
-static vm_page_t
-finish(struct vm_page *m, int req)
+vm_page_t
+ns_vm_finish(struct vm_page *m, int req)
 {
 	if (ns_unlikely(m == NULL))
 		errno = ENOMEM;
@@ -88,26 +112,36 @@ refuse(int error)
 ns_export vm_page_t
 vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req)
 {
-	int error = request_error(req);
+	int error = request_error(object, req);
 
-	(void)object;
-	(void)pindex;
 	if (ns_unlikely(error != 0))
 		return refuse(error);
+	if ((req & VM_ALLOC_NOOBJ) == 0)
+		return ns_vm_object_alloc("vm_page_alloc", object, pindex,
+					  NS_NO_SLOT, req);
 	if (ns_unlikely(ns_vm_init() != 0))
 		return refuse(ENOMEM);
-	return finish(from_nearest(req), req);
+	return ns_vm_finish(ns_vm_from(NS_NO_SLOT, false, req), req);
+}
+
+ns_export vm_page_t
+vm_page_alloc_after(vm_object_t object, vm_pindex_t pindex, int req,
+		    vm_page_t mpred)
+{
+	if (mpred != NULL && (vm_page_object(mpred) != object ||
+			      vm_page_pindex(mpred) >= pindex))
+		ns_vm_die("vm_page_alloc_after", mpred,
+			  "it is not before that index");
+	return vm_page_alloc(object, pindex, req & ~VM_ALLOC_NOOBJ);
 }
 
 ns_export vm_page_t
 vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 		     int req)
 {
-	int error = request_error(req);
+	int error = request_error(object, req);
 	unsigned slot;
 
-	(void)object;
-	(void)pindex;
 	if (ns_unlikely(error == EINVAL))
 		return refuse(error);
 	if (ns_unlikely(ns_vm_init() != 0))
@@ -119,13 +153,20 @@ vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 		return refuse(EINVAL);
 	if (ns_unlikely(error != 0))
 		return refuse(error);
-	return finish(ns_vm_alloc(&ns_vm_nodes[slot], req), req);
+	if ((req & VM_ALLOC_NOOBJ) == 0)
+		return ns_vm_object_alloc("vm_page_alloc_domain", object,
+					  pindex, slot, req);
+	return ns_vm_finish(ns_vm_from(slot, true, req), req);
 }
 
 ns_export void
 vm_page_free(vm_page_t m)
 {
+	ns_vm_chunk_of("vm_page_free", m);
+	if (ns_load_relaxed(&m->object) != NULL)
+		ns_vm_leave(m);
 	ns_vm_free(m);
+	ns_vm_wake_waiters();
 }
 
 ns_export void *
@@ -153,5 +194,45 @@ ns_export int
 vm_page_flags(vm_page_t m)
 {
 	ns_vm_assert_allocated("vm_page_flags", m);
-	return (m->zero ? PG_ZERO : 0) | (ns_vm_mlocked(m) ? PG_MLOCKED : 0);
+	return (m->zero ? PG_ZERO : 0) | (ns_vm_mlocked(m) ? PG_MLOCKED : 0) |
+	       ns_load_relaxed(&m->flags);
+}
+
+ns_export vm_object_t
+vm_page_object(vm_page_t m)
+{
+	return ns_load_relaxed(&m->object);
+}
+
+ns_export vm_pindex_t
+vm_page_pindex(vm_page_t m)
+{
+	return ns_load_relaxed(&m->pindex);
+}
+
+static void
+set_flags(const char *call, struct vm_page *m, uint16_t flags)
+{
+	ns_vm_assert_allocated(call, m);
+	__atomic_fetch_or(&m->flags, flags, __ATOMIC_RELEASE);
+	(void)call;
+}
+
+ns_export void
+vm_page_valid(vm_page_t m)
+{
+	set_flags("vm_page_valid", m, PG_VALID);
+}
+
+ns_export void
+vm_page_dirty(vm_page_t m)
+{
+	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID);
+}
+
+ns_export void
+vm_page_undirty(vm_page_t m)
+{
+	ns_vm_assert_allocated("vm_page_undirty", m);
+	__atomic_fetch_and(&m->flags, (uint16_t)~PG_DIRTY, __ATOMIC_RELEASE);
 }

@@ -3,10 +3,12 @@
  * vm/vm.h - the inside of the vm layer: pages, chunks and nodes.
  *
  * A page is taken from a node in this order:
+ *  0. the CPU's magazine, a dirty page (NORMAL and SYSTEM without ZERO);
  *  1. the node's chunks: a dirty page, or for VM_ALLOC_ZERO a fresh one,
  *     else one of the other kind;
  *  2. a new chunk from the node's page pool (NORMAL and SYSTEM only);
- *  3. the node's reserve (INTERRUPT only);
+ *  3. the page that was cached first, whose contents are lost;
+ *  4. the node's reserve (INTERRUPT only);
  *  and then from the next node in distance order, the same way.
  *
  *	chunk: a run of 1 to 32 units, cut into system pages
@@ -25,34 +27,45 @@
 #ifndef NS_VM_H
 #define NS_VM_H
 
+#include "numaslab/vm_object.h"
 #include "numaslab/vm_page.h"
 
+#include "base/rwlock.h"
 #include "page/page.h"
 
 /*
  * Key: [I] immutable once set up, [a] atomic, [v] the node's lock,
- * [w] the page's wiring lock (wire.c), [O] only who owns the page.
+ * [w] the page's wiring lock (wire.c), [O] only who owns the page,
+ * [o] the object's lock, for writing.
  */
 
 enum ns_vm_state {
 	NS_VM_FREE,      /* in its chunk, for anyone */
 	NS_VM_RESERVE,   /* in the node's reserve, or on its way there */
 	NS_VM_ALLOCATED, /* somebody's */
+	NS_VM_CACHED,    /* its object's, and anybody's who needs a page */
 };
 
 /* One for each page, out of band.  A line, so that neighbours do not share. */
 struct vm_page {
-	struct vm_page *next; /* [v] the chunk's list of dirty pages */
-	char *addr;           /* [I] */
-	uint32_t wire_count;  /* [w] */
-	uint16_t lock_epoch;  /* [w] the epoch in which mlock was granted */
-	uint8_t state;        /* [a] enum ns_vm_state; written [v] or [O] */
-	uint8_t zero;         /* [O] was zero when it was taken */
-	char pad[40];
+	union {
+		struct vm_page *next; /* [v] the chunk's list of dirty pages */
+		struct ns_list link;  /* [v] node->cached */
+	};
+	struct vm_object *object; /* [a] written [o] and [O]; NULL: none */
+	vm_pindex_t pindex;       /* [a] likewise */
+	char *addr;               /* [I] */
+	uint32_t busy;            /* [a] busy.c */
+	uint32_t wire_count;      /* [w] */
+	uint16_t lock_epoch;      /* [w] the epoch in which mlock was granted */
+	uint16_t flags;           /* [a] PG_VALID, PG_DIRTY, PG_REFERENCED */
+	uint8_t state;            /* [a] enum ns_vm_state; written [v] or [O] */
+	uint8_t zero;             /* [O] was zero when it was taken */
+	char pad[10];
 };
 _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
 
-enum ns_vm_role { NS_VM_CHUNK = 1, NS_VM_META };
+enum ns_vm_role { NS_VM_CHUNK = 1, NS_VM_META, NS_VM_RECORDS };
 
 /* In the first unit's descriptor of a run that pages are cut from. */
 struct ns_vm_chunk {
@@ -95,6 +108,26 @@ _Static_assert(sizeof(struct ns_vm_meta) <= NS_UNIT_BODY, "fits");
 #define NS_VM_CLUSTER_SHARE 64u
 #define NS_VM_RESERVE_MAX   (NS_VM_CLUSTER >> 12) /* pages of 4 KiB */
 
+/*
+ * Records of one size and one kind for ever: who reads one that was given
+ * back still finds a record of the kind.  Runs of them never go back.
+ */
+#define NS_VM_RECORD 576u /* bytes: a tree node, or an object */
+
+struct ns_vm_record {
+	struct ns_vm_record *next; /* [v] in a free list */
+};
+
+enum ns_vm_kind { NS_VM_TREE, NS_VM_OBJECT, NS_VM_KINDS };
+
+/* May pages be in magazines: magazine.c, 3 and 5. */
+enum ns_vm_tight {
+	NS_VM_EASY,      /* yes */
+	NS_VM_TIGHT,     /* no: all are needed */
+	NS_VM_SLACK_NEW, /* no: chunks shall go back; drain them */
+	NS_VM_SLACK,     /* no, and they are drained */
+};
+
 struct ns_vm_node {
 	struct ns_lock lock;   /* NS_RANK_VM: [v] */
 	uint32_t slot;         /* [I] */
@@ -103,12 +136,17 @@ struct ns_vm_node {
 	uint32_t keep;         /* [I] above low: see chunk.c */
 	uint32_t max_units;    /* [I] of a chunk: an extent, or 1/16 node */
 	uint32_t used;         /* [a] set by the first request */
+	uint32_t tight;        /* [a] enum ns_vm_tight */
 	uint64_t nfree;        /* [v] free pages in chunks */
 	uint64_t npages;       /* [v] pages in chunks, all states */
 	struct ns_list dirty;  /* [v] chunks with free pages to use first */
 	struct ns_list fresh;  /* [v] chunks with pages known to be zero */
 	struct ns_list chunks; /* [v] */
 	struct ns_list metas;  /* [v] */
+	struct ns_list cached; /* [v] cached pages, the first one first */
+	uint64_t ncached;      /* [v] */
+	uint64_t reclaimed;    /* [v] cached pages that lost their contents */
+	struct ns_vm_record *records[NS_VM_KINDS]; /* [v] free ones */
 	uint64_t zero_asked;   /* [a] written under [v], as the next */
 	uint64_t zero_given;   /* [a] */
 	uint64_t spilled;      /* [a] pages from here asked of another node */
@@ -127,6 +165,8 @@ int ns_vm_init(void);
 /* node.c */
 struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
 void ns_vm_free(struct vm_page *m);
+/* Pages that were free already go back into their chunks. */
+void ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count);
 
 /* One line, and abort: @call was given @m, which broke @rule. */
 _Noreturn void ns_vm_die(const char *call, const void *m, const char *rule);
@@ -145,12 +185,117 @@ void ns_vm_assert_allocated(const char *call, const struct vm_page *m);
 bool ns_vm_grow(struct ns_vm_node *n, bool zero);
 struct vm_page *ns_vm_take(struct ns_vm_node *n, bool zero);
 void ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m);
-/* Runs to give back, once the lock is dropped; NULL: none. */
-struct ns_vm_spare {
-	struct ns_unit *chunk, *meta;
+/* A run to give back, once the lock is dropped; NULL: none. */
+struct ns_unit *ns_vm_shrink(struct ns_vm_node *n, struct ns_vm_chunk *c);
+void ns_vm_give_back(struct ns_unit *u);
+
+/* record.c: NS_VM_RECORD zero bytes, or NULL.  Without the node's lock. */
+void *ns_vm_record_get(unsigned slot, enum ns_vm_kind kind);
+void ns_vm_record_put(void *record, enum ns_vm_kind kind);
+
+/* busy.c */
+void ns_vm_busy_set(struct vm_page *m, int req);
+void ns_vm_busy_end(struct vm_page *m);
+bool ns_vm_busy_try(struct vm_page *m, int req);
+void ns_vm_busy_undo(struct vm_page *m, int req);
+
+/*
+ * tree.c - an object's pages by their index.  An entry is a page, a cached
+ * page, or NULL; only entries that the caller has the right to change are
+ * changed: [o], but for ns_vm_tree_steal.
+ */
+#define NS_VM_TREE_BITS 6u
+#define NS_VM_TREE_WAYS (1u << NS_VM_TREE_BITS)
+
+struct ns_vm_tree {
+	uintptr_t root;  /* [a] an entry, as in a node */
+	unsigned levels; /* [I] */
+	unsigned slot;   /* [I] whose records it takes */
 };
-struct ns_vm_spare ns_vm_shrink(struct ns_vm_node *n, struct ns_vm_chunk *c);
-void ns_vm_give_back(struct ns_vm_spare spare);
+
+struct ns_vm_entry {
+	struct vm_page *page;
+	bool cached;
+};
+
+void ns_vm_tree_init(struct ns_vm_tree *t, vm_pindex_t size, unsigned slot);
+struct ns_vm_entry ns_vm_tree_get(const struct ns_vm_tree *t, vm_pindex_t at);
+bool ns_vm_tree_prepare(struct ns_vm_tree *t, vm_pindex_t at);
+void ns_vm_tree_set(struct ns_vm_tree *t, vm_pindex_t at, struct ns_vm_entry e);
+void ns_vm_tree_clear(struct ns_vm_tree *t, vm_pindex_t at);
+void ns_vm_tree_steal(struct ns_vm_tree *t, vm_pindex_t at);
+/* The first entry at @at or after it, and where; its page NULL: none. */
+struct ns_vm_entry ns_vm_tree_next(const struct ns_vm_tree *t, vm_pindex_t *at);
+void ns_vm_tree_trim(struct ns_vm_tree *t, vm_pindex_t at);
+void ns_vm_tree_free(struct ns_vm_tree *t); /* its nodes; no page is left */
+
+/* object.c */
+struct vm_object {
+	struct ns_rwlock lock;
+	struct ns_vm_tree tree;
+	vm_pindex_t size;    /* [I] pages */
+	unsigned home;       /* [I] slot, or NS_NO_SLOT: the asking thread's */
+	uint64_t resident;   /* [o] pages, cached ones not counted */
+	void *handle;        /* [I] */
+	struct ns_list link; /* the list of all objects, under its lock */
+};
+_Static_assert(sizeof(struct vm_object) <= NS_VM_RECORD, "fits");
+
+void ns_vm_objects_lock(void);
+void ns_vm_objects_unlock(void);
+void ns_vm_objects_fork_child(void);
+#ifdef NS_DEBUG
+void ns_vm_assert_wlocked(const char *call, vm_object_t object);
+void ns_vm_assert_locked(const char *call, vm_object_t object);
+#else
+#define ns_vm_assert_wlocked(call, object) ((void)(call))
+#define ns_vm_assert_locked(call, object)  ((void)0)
+#endif
+
+_Noreturn void ns_vm_die_object(const char *call, const void *object,
+				const char *rule);
+
+/* resident.c */
+vm_page_t ns_vm_object_alloc(const char *call, vm_object_t object,
+			     vm_pindex_t pindex, unsigned slot, int req);
+vm_object_t ns_vm_assert_leaving(const char *call, struct vm_page *m);
+void ns_vm_leave(struct vm_page *m);
+void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
+		       struct vm_page *m);
+
+/* page.c */
+unsigned ns_vm_home(void);
+/* A page from @slot only, or nearest to it; NS_NO_SLOT: to the thread. */
+struct vm_page *ns_vm_from(unsigned slot, bool strict, int req);
+struct vm_page *ns_vm_finish(struct vm_page *m, int req);
+
+/* grab.c: somebody may sleep until a page is free */
+void ns_vm_wake_waiters(void);
+
+/* cache.c */
+struct vm_page *ns_vm_steal(struct ns_vm_node *n);
+int ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
+		     int req);
+bool ns_vm_uncache(struct vm_page *m, vm_object_t object, vm_pindex_t pindex);
+
+/* The node's watermark for a class. */
+ns_inline uint32_t
+ns_vm_mark(const struct ns_vm_node *n, int req)
+{
+	return (req & VM_ALLOC_NORMAL) != 0   ? n->low
+	       : (req & VM_ALLOC_SYSTEM) != 0 ? n->intr
+					      : 0;
+}
+
+/* magazine.c */
+struct vm_page *ns_vm_mag_pop(void);
+bool ns_vm_mag_push(struct vm_page *m);
+void ns_vm_mag_fill(struct ns_vm_node *n);
+void ns_vm_mag_drain(struct ns_vm_node *n);
+void ns_vm_mag_slacken(struct ns_vm_node *n);
+struct vm_page *ns_vm_mag_rob(const struct ns_vm_node *n);
+uint64_t ns_vm_mag_pages(const struct ns_vm_node *n);
+void ns_vm_mag_fork_child(void);
 
 /* reserve.c */
 bool ns_vm_reserve_ticket(struct ns_vm_node *n);
@@ -175,6 +320,7 @@ ns_vm_held(const struct ns_vm_node *n)
 struct ns_vm_stat {
 	uint64_t pages, free, reserve; /* free: without the reserve */
 	uint64_t low, interrupt;       /* watermarks, in pages */
+	uint64_t cached, reclaimed;
 	uint64_t zero_asked, zero_given, spilled, denied, from_reserve;
 };
 void ns_vm_stat(unsigned slot, struct ns_vm_stat *st);

@@ -67,7 +67,7 @@ declared() {
 	cat "$top_srcdir"/include/numaslab/*.h |
 		gcc -std=c11 -I"$top_srcdir/include" -E -P -x c - |
 		tr '\n' ' ' | tr ';' '\n' | grep -v '^ *typedef' |
-		grep -oE '\b(kmem_cache|vm_page|numaslab|k[a-z]*alloc|k[a-z]*free|k[a-z]*dup|ksize|mempool)[a-z_]* ?\(' |
+		grep -oE '\b(kmem_cache|vm_pager?|VM_OBJECT|vm_object|numaslab|k[a-z]*alloc|k[a-z]*free|k[a-z]*dup|ksize|mempool)[A-Za-z_]* ?\(' |
 		tr -d ' (' | sort -u
 }
 
@@ -95,7 +95,7 @@ compare libnumaslab "$core" "$work/core" "$work/core"
 compare libnumaslab_malloc "$full" "$work/full" "$work/full-at-most"
 
 # The symbol script names exactly the public functions.
-sed -n 's/^\t\([a-z_]*\);$/\1/p' "$top_srcdir/src/numaslab.sym" | sort -u \
+sed -n 's/^\t\([A-Za-z_]*\);$/\1/p' "$top_srcdir/src/numaslab.sym" | sort -u \
 	>"$work/script"
 sed 's/@.*//' "$work/core" | sort -u >"$work/names"
 cmp -s "$work/script" "$work/names" || {

@@ -41,6 +41,51 @@ busy(void *arg)
 	return NULL;
 }
 
+/* Locked by another thread at every fork, and free in the child. */
+static vm_object_t object;
+
+static void *
+use_object(void *arg)
+{
+	uint64_t rnd = 99;
+	vm_page_t m;
+
+	while (ns_load_relaxed(&stop) == 0) {
+		VM_OBJECT_WLOCK(object);
+		m = vm_page_grab(object, test_random(&rnd) % 1000,
+				 VM_ALLOC_NORMAL | VM_ALLOC_NOWAIT);
+		if (m != NULL && test_random(&rnd) % 2 == 0)
+			vm_page_free(m);
+		else if (m != NULL)
+			vm_page_xunbusy(m);
+		VM_OBJECT_WUNLOCK(object);
+	}
+	return arg;
+}
+
+/* What the other thread had in hand is busy for ever; all else works. */
+static void
+use_object_of_parent(void)
+{
+	size_t stuck = 0;
+	vm_page_t m;
+
+	for (vm_pindex_t i = 0; i < 1000; i++) {
+		m = vm_page_grab_unlocked(object, i,
+					  VM_ALLOC_NORMAL | VM_ALLOC_NOWAIT);
+		if (m == NULL) {
+			CHECK_EQ(errno, EBUSY);
+			stuck++;
+			continue;
+		}
+		CHECK_EQ(vm_page_pindex(m), i);
+		VM_OBJECT_WLOCK(object);
+		vm_page_free(m);
+		VM_OBJECT_WUNLOCK(object);
+	}
+	CHECK(stuck <= 1);
+}
+
 /* Everything once, in a child that must not hang: the alarm ends it. */
 static void
 use_all(vm_page_t wired)
@@ -67,6 +112,7 @@ use_all(vm_page_t wired)
 			set_add(&s, m);
 		}
 	set_free(&s);
+	use_object_of_parent();
 	for (unsigned slot = 0; slot < ns_topo.nslots; slot++)
 		ns_vm_check(slot);
 }
@@ -90,11 +136,14 @@ fork_and_wait(vm_page_t wired)
 static void
 forks(void *arg)
 {
-	pthread_t thread[THREADS];
+	struct vm_object_attr attr = { .size = 1000, .domain = VM_DOMAIN_HOME };
+	pthread_t thread[THREADS], user;
 	vm_page_t wired;
 	size_t i;
 
 	boot(arg);
+	object = vm_object_create(&attr);
+	REQUIRE(object != NULL);
 	REQUIRE(ns_init() == 0);
 	ns_fork_init();
 	wired = vm_page_alloc(NULL, 0, NORMAL | VM_ALLOC_WIRED);
@@ -102,9 +151,12 @@ forks(void *arg)
 	for (i = 0; i < THREADS; i++)
 		REQUIRE(pthread_create(&thread[i], NULL, busy,
 				       (void *)(i + 1)) == 0);
+	REQUIRE(pthread_create(&user, NULL, use_object, NULL) == 0);
 	for (i = 0; i < FORKS; i++)
 		fork_and_wait(wired);
 	ns_store_relaxed(&stop, 1u);
+	pthread_join(user, NULL);
+	vm_object_destroy(object);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	CHECK_EQ(vm_page_flags(wired) & PG_MLOCKED, PG_MLOCKED);

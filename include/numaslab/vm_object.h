@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Objects that pages belong to, with the semantics of FreeBSD's vm_object.
+ *
+ * An object is a table file or a segment of a buffer pool, and its index,
+ * vm_pindex_t, counts its blocks from 0; each index has no page, a page, or
+ * a cached page (vm_page_cache).  A page is one system page.  An index costs
+ * nothing until it is used.
+ *
+ * Each object has a lock for many readers or one writer, which the program
+ * takes and holds.  A thread must not take it for reading twice at once, and
+ * takes the locks of several objects in an order of the program's own.  A
+ * thread that calls fork(2) may hold it for writing, not for reading; in the
+ * child it is held by no other thread.
+ *
+ * Names and meaning of the locks are those of FreeBSD's vm/vm_object.h.  An
+ * unlock of a lock that is not held aborts with one line on standard error.
+ */
+#ifndef NUMASLAB_VM_OBJECT_H
+#define NUMASLAB_VM_OBJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vm_object;
+typedef struct vm_object *vm_object_t;
+typedef uint64_t vm_pindex_t;
+
+#define VM_DOMAIN_HOME (-1) /* each page near the thread that asks for it */
+
+struct vm_object_attr {
+	vm_pindex_t size; /* in pages, at least 1 */
+	int domain;   /* the node its pages shall be on, or VM_DOMAIN_HOME */
+	void *handle; /* the caller's own */
+};
+
+/*
+ * vm_object_create - a new object, without pages.  Never sleeps; any thread.
+ *
+ * Pages come from the domain, or when it has none for the request from the
+ * nearest node that the process's policy permits.
+ * The caller owns the object, until vm_object_destroy.
+ * Returns NULL with errno EINVAL (size 0; no such node, or not allowed) or
+ * ENOMEM.
+ */
+vm_object_t vm_object_create(const struct vm_object_attr *attr);
+
+/*
+ * vm_object_destroy - free all its pages, cached ones too, and the object.
+ *
+ * The caller does not hold its lock, and nobody else uses the object any
+ * more, in lookups neither.  Sleeps for pages that are busy still; a wired
+ * page aborts.  What is dirty is lost: write it before.
+ */
+void vm_object_destroy(vm_object_t object);
+
+/*
+ * What the object was created with, and the number of its pages now, cached
+ * ones not counted (a moment's answer).  Any thread, without a lock.
+ */
+vm_pindex_t vm_object_size(vm_object_t object);
+void *vm_object_handle(vm_object_t object);
+uint64_t vm_object_resident(vm_object_t object);
+
+/*
+ * The lock: _WLOCK and _RLOCK sleep until they have it, _TRYWLOCK and
+ * _TRYRLOCK return false instead.  _TRYUPGRADE makes the only reader the
+ * writer, or returns false and changes nothing; _LOCK_DOWNGRADE makes the
+ * writer a reader.  _WOWNED: has the calling thread locked it for writing?
+ */
+void VM_OBJECT_WLOCK(vm_object_t object);
+bool VM_OBJECT_TRYWLOCK(vm_object_t object);
+void VM_OBJECT_WUNLOCK(vm_object_t object);
+void VM_OBJECT_RLOCK(vm_object_t object);
+bool VM_OBJECT_TRYRLOCK(vm_object_t object);
+void VM_OBJECT_RUNLOCK(vm_object_t object);
+bool VM_OBJECT_TRYUPGRADE(vm_object_t object);
+void VM_OBJECT_LOCK_DOWNGRADE(vm_object_t object);
+bool VM_OBJECT_WOWNED(vm_object_t object);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

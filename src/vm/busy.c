@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/busy.c - busy pages: one holder, or many sharers.
+ *
+ * 1. Whoever uses a page of an object holds it busy: shared to read it,
+ *    exclusively to change what it is (contents, place, residency).  A busy
+ *    page stays what and where it is, even without its object's lock.
+ * 2. The word: 0 - the page is in no object, or cached, or free, and cannot
+ *    be busied; EXCL; or OPEN with the number of sharers above.  With SLEEPS
+ *    somebody sleeps until it changes.
+ * 3. So who found a page without the object's lock may try to busy it however
+ *    old that finding is: on a page out of use it fails, on one that is
+ *    another's it is undone as soon as the page has been asked for its object
+ *    and index.  The cost: a try of somebody else's may fail meanwhile.
+ */
+#include "vm/vm.h"
+
+#define SLEEPS 1u
+#define EXCL   2u
+#define OPEN   4u
+#define SHARER 8u
+
+static void
+wake_if(struct vm_page *m, uint32_t before)
+{
+	if (ns_unlikely((before & SLEEPS) != 0))
+		ns_os_wake(&m->busy);
+}
+
+/* A page that nobody can busy yet comes into an object, as the request says. */
+void
+ns_vm_busy_set(struct vm_page *m, int req)
+{
+	uint32_t word = (req & VM_ALLOC_NOBUSY) != 0  ? OPEN
+			: (req & VM_ALLOC_SBUSY) != 0 ? OPEN + SHARER
+						      : EXCL;
+
+	/* Pairs with the acquiring CAS of who busies it next. */
+	ns_store_release(&m->busy, word);
+}
+
+/* It leaves its object, exclusively busied by the caller. */
+void
+ns_vm_busy_end(struct vm_page *m)
+{
+	wake_if(m, ns_xchg_acq_rel(&m->busy, 0u));
+}
+
+ns_export bool
+vm_page_tryxbusy(vm_page_t m)
+{
+	uint32_t seen = ns_load_relaxed(&m->busy);
+
+	while ((seen & ~SLEEPS) == OPEN)
+		if (ns_cas_acquire(&m->busy, &seen, EXCL | (seen & SLEEPS)))
+			return true;
+	return false;
+}
+
+ns_export bool
+vm_page_trysbusy(vm_page_t m)
+{
+	uint32_t seen = ns_load_relaxed(&m->busy);
+
+	while ((seen & OPEN) != 0)
+		if (ns_cas_acquire(&m->busy, &seen, seen + SHARER))
+			return true;
+	return false;
+}
+
+ns_export void
+vm_page_xbusy(vm_page_t m)
+{
+	ns_vm_assert_allocated("vm_page_xbusy", m);
+	if (!vm_page_tryxbusy(m))
+		ns_vm_die("vm_page_xbusy", m, "it is busy or in no object");
+}
+
+ns_export void
+vm_page_sbusy(vm_page_t m)
+{
+	ns_vm_assert_allocated("vm_page_sbusy", m);
+	if (!vm_page_trysbusy(m))
+		ns_vm_die("vm_page_sbusy", m, "it is busy or in no object");
+}
+
+/* Leaves the exclusive state for @word. */
+static void
+leave_excl(const char *call, struct vm_page *m, uint32_t word)
+{
+	if ((ns_load_relaxed(&m->busy) & EXCL) == 0)
+		ns_vm_die(call, m, "it is not exclusively busy");
+	wake_if(m, ns_xchg_acq_rel(&m->busy, word));
+}
+
+ns_export void
+vm_page_xunbusy(vm_page_t m)
+{
+	leave_excl("vm_page_xunbusy", m, OPEN);
+}
+
+ns_export void
+vm_page_busy_downgrade(vm_page_t m)
+{
+	leave_excl("vm_page_busy_downgrade", m, OPEN + SHARER);
+}
+
+ns_export void
+vm_page_sunbusy(vm_page_t m)
+{
+	uint32_t seen = ns_load_relaxed(&m->busy), next;
+
+	do {
+		if ((seen & OPEN) == 0 || seen < OPEN + SHARER)
+			ns_vm_die("vm_page_sunbusy", m, "it is not shared");
+		next = seen - SHARER;
+		if (next < OPEN + SHARER)
+			next &= ~SLEEPS;
+	} while (!ns_cas_acq_rel(&m->busy, &seen, next));
+	if (next == OPEN)
+		wake_if(m, seen);
+}
+
+ns_export bool
+vm_page_busy_tryupgrade(vm_page_t m)
+{
+	uint32_t seen = ns_load_relaxed(&m->busy);
+
+	if ((seen & OPEN) == 0 || seen < OPEN + SHARER)
+		ns_vm_die("vm_page_busy_tryupgrade", m, "it is not shared");
+	while ((seen & ~SLEEPS) == OPEN + SHARER)
+		if (ns_cas_acq_rel(&m->busy, &seen, EXCL | (seen & SLEEPS)))
+			return true;
+	return false;
+}
+
+ns_export bool
+vm_page_xbusied(vm_page_t m)
+{
+	return (ns_load_relaxed(&m->busy) & EXCL) != 0;
+}
+
+ns_export bool
+vm_page_sbusied(vm_page_t m)
+{
+	return ns_load_relaxed(&m->busy) >= OPEN + SHARER;
+}
+
+ns_export bool
+vm_page_busied(vm_page_t m)
+{
+	return vm_page_xbusied(m) || vm_page_sbusied(m);
+}
+
+bool
+ns_vm_busy_try(struct vm_page *m, int req)
+{
+	return (req & VM_ALLOC_SBUSY) != 0 ? vm_page_trysbusy(m)
+					   : vm_page_tryxbusy(m);
+}
+
+/* What a try that succeeded did, undone. */
+void
+ns_vm_busy_undo(struct vm_page *m, int req)
+{
+	if ((req & VM_ALLOC_SBUSY) != 0)
+		vm_page_sunbusy(m);
+	else
+		vm_page_xunbusy(m);
+}
+
+ns_export void
+vm_page_busy_sleep(vm_page_t m, int req)
+{
+	uint32_t seen = ns_load_relaxed(&m->busy), blocks;
+
+	blocks = (req & VM_ALLOC_SBUSY) != 0 ? EXCL : ~(OPEN | SLEEPS);
+	while ((seen & blocks) != 0)
+		if ((seen & SLEEPS) != 0 ||
+		    ns_cas_acquire(&m->busy, &seen, seen | SLEEPS)) {
+			ns_os_sleep_on(&m->busy, seen | SLEEPS, UINT64_MAX);
+			return;
+		}
+}

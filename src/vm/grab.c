@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/grab.c - the requests that may sleep.
+ *
+ * They try as the others do, and sleep between tries: for a busy page on its
+ * busy word (busy.c), for memory on a word that every free changes while
+ * somebody waits.  A waiter counts itself before it tries, and a try takes the
+ * lock of each node it asks; so a page that is freed after the try is freed by
+ * a thread that sees the waiter.  Memory that the pool gets back wakes nobody:
+ * a sleep ends after some time in any case.
+ */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SLEEP_MS   50u
+#define WAIT_FLAGS (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL | VM_ALLOC_NOWAIT)
+#define GRAB_FLAGS (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL | VM_ALLOC_NOCREAT)
+
+static struct {
+	uint32_t waiters; /* [a] */
+	uint32_t frees;   /* [a] changes while somebody waits */
+} __attribute__((aligned(NS_CACHELINE))) sleepers;
+
+void
+ns_vm_wake_waiters(void)
+{
+	if (ns_likely(ns_load_relaxed(&sleepers.waiters) == 0))
+		return;
+	ns_add_relaxed(&sleepers.frees, 1u);
+	ns_os_wake(&sleepers.frees);
+}
+
+/* At most one of the flags that say whether to sleep. */
+static bool
+wait_flags_are_good(int req)
+{
+	unsigned wait = (unsigned)req & WAIT_FLAGS;
+
+	return wait == 0 || ns_is_pow2(wait);
+}
+
+/* Without an object. */
+
+static vm_page_t
+alloc_noobj(int domain, int req)
+{
+	int base =
+	    (req & ~(VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL)) | VM_ALLOC_NOOBJ;
+
+	return domain < 0 ? vm_page_alloc(NULL, 0, base)
+			  : vm_page_alloc_domain(NULL, 0, domain, base);
+}
+
+static vm_page_t
+noobj(int domain, int req)
+{
+	bool sleeps = (req & (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL)) != 0;
+	int saved = errno;
+	uint32_t seen;
+	vm_page_t m;
+
+	if (!wait_flags_are_good(req)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	m = alloc_noobj(domain, req);
+	while (m == NULL && sleeps && errno == ENOMEM) {
+		ns_add_relaxed(&sleepers.waiters, 1u);
+		seen = ns_load_relaxed(&sleepers.frees);
+		m = alloc_noobj(domain, req);
+		if (m == NULL && errno == ENOMEM)
+			ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
+		ns_sub_relaxed(&sleepers.waiters, 1u);
+		if ((req & VM_ALLOC_WAITFAIL) != 0)
+			break;
+	}
+	if (m == NULL)
+		return NULL;
+	if ((req & VM_ALLOC_ZERO) != 0 && (vm_page_flags(m) & PG_ZERO) == 0) {
+		memset(m->addr, 0, ns_page_size);
+		m->zero = 1;
+	}
+	errno = saved;
+	return m;
+}
+
+ns_export vm_page_t
+vm_page_alloc_noobj(int req)
+{
+	return noobj(-1, req);
+}
+
+ns_export vm_page_t
+vm_page_alloc_noobj_domain(int domain, int req)
+{
+	if (domain < 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return noobj(domain, req);
+}
+
+/* With one. */
+
+static vm_page_t
+refuse(int error)
+{
+	errno = error;
+	return NULL;
+}
+
+/* Sleeps for memory without the object's lock. */
+static void
+sleep_for_memory(vm_object_t object)
+{
+	uint32_t seen;
+
+	ns_add_relaxed(&sleepers.waiters, 1u);
+	seen = ns_load_relaxed(&sleepers.frees);
+	VM_OBJECT_WUNLOCK(object);
+	ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
+	ns_sub_relaxed(&sleepers.waiters, 1u);
+	VM_OBJECT_WLOCK(object);
+}
+
+/* NULL with errno EAGAIN: look again. */
+static vm_page_t
+grab_resident(vm_object_t object, vm_page_t m, int req)
+{
+	bool wants_busy = (req & VM_ALLOC_NOBUSY) == 0;
+
+	if (wants_busy ? ns_vm_busy_try(m, req) : !vm_page_xbusied(m)) {
+		if ((req & VM_ALLOC_WIRED) != 0)
+			vm_page_wire(m);
+		return m;
+	}
+	if ((req & VM_ALLOC_NOWAIT) != 0)
+		return refuse(EBUSY);
+	VM_OBJECT_WUNLOCK(object);
+	vm_page_busy_sleep(m, wants_busy ? req : VM_ALLOC_SBUSY);
+	VM_OBJECT_WLOCK(object);
+	return refuse((req & VM_ALLOC_WAITFAIL) != 0 ? EBUSY : EAGAIN);
+}
+
+static vm_page_t
+grab_new(vm_object_t object, vm_pindex_t pindex, int req)
+{
+	vm_page_t m;
+
+	if ((req & VM_ALLOC_NOCREAT) != 0)
+		return refuse(ENOENT);
+	m = vm_page_alloc(object, pindex, req & ~GRAB_FLAGS);
+	if (m != NULL && (req & VM_ALLOC_ZERO) != 0 &&
+	    (vm_page_flags(m) & (PG_ZERO | PG_VALID)) == 0)
+		memset(m->addr, 0, ns_page_size);
+	if (m != NULL || errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0)
+		return m;
+	sleep_for_memory(object);
+	return refuse((req & VM_ALLOC_WAITFAIL) != 0 ? ENOMEM : EAGAIN);
+}
+
+ns_export vm_page_t
+vm_page_grab(vm_object_t object, vm_pindex_t pindex, int req)
+{
+	int saved = errno;
+	vm_page_t m;
+
+	ns_vm_assert_wlocked("vm_page_grab", object);
+	if (!wait_flags_are_good(req) || pindex >= object->size ||
+	    (req & VM_ALLOC_NOOBJ) != 0)
+		return refuse(EINVAL);
+	do {
+		m = vm_page_lookup(object, pindex);
+		m = m != NULL ? grab_resident(object, m, req)
+			      : grab_new(object, pindex, req);
+	} while (m == NULL && errno == EAGAIN);
+	if (m != NULL)
+		errno = saved;
+	return m;
+}
+
+ns_export int
+vm_page_grab_pages(vm_object_t object, vm_pindex_t pindex, int req,
+		   vm_page_t *ma, int count)
+{
+	int n;
+
+	for (n = 0; n < count; n++) {
+		ma[n] = vm_page_grab(object, pindex + (vm_pindex_t)n, req);
+		if (ma[n] == NULL)
+			break;
+	}
+	return n;
+}
+
+/* A resident page, busied, if that is to be had without the lock. */
+static vm_page_t
+busy_resident(vm_object_t object, vm_pindex_t pindex, int req)
+{
+	vm_page_t m = vm_page_lookup(object, pindex);
+
+	if (m == NULL || !ns_vm_busy_try(m, req))
+		return NULL;
+	/* Busy, it cannot go any more; it may have gone before. */
+	if (ns_likely(vm_page_object(m) == object &&
+		      vm_page_pindex(m) == pindex))
+		return m;
+	ns_vm_busy_undo(m, req);
+	return NULL;
+}
+
+ns_export vm_page_t
+vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex, int req)
+{
+	vm_page_t m = NULL;
+
+	if ((req & VM_ALLOC_NOBUSY) != 0)
+		return refuse(EINVAL);
+	if ((req & VM_ALLOC_WIRED) == 0)
+		m = busy_resident(object, pindex, req);
+	if (m != NULL)
+		return m;
+	if ((req & VM_ALLOC_NOCREAT) != 0 &&
+	    vm_page_lookup(object, pindex) == NULL)
+		return refuse(ENOENT);
+	VM_OBJECT_WLOCK(object);
+	m = vm_page_grab(object, pindex, req);
+	VM_OBJECT_WUNLOCK(object);
+	return m;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/object.c - objects: what pages belong to.
+ *
+ * 1. An object is an index of pages (tree.c) with a lock.  The lock guards
+ *    which page is where; what a page is, its holder's busy does (busy.c).
+ * 2. The lock is the program's to hold, across its own code, and comes before
+ *    all locks of the library.
+ * 3. fork() does not take it: who holds it may be waiting for the forking
+ *    thread.  Every change of an object is a row of stores of which any
+ *    beginning is a whole object, with at most the page in hand lost.  In the
+ *    child the lock is free, unless the forking thread has it for writing.
+ */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct ns_lock list_lock = NS_LOCK_INIT(NS_RANK_OBJECTS);
+static struct ns_list objects = { &objects, &objects };
+
+/* NS_MAX_SLOTS: there is no such domain. */
+static unsigned
+slot_of_domain(int domain)
+{
+	unsigned slot;
+
+	if (domain == VM_DOMAIN_HOME)
+		return NS_NO_SLOT;
+	if (domain < 0 || domain >= NS_MAX_NODES)
+		return NS_MAX_SLOTS;
+	slot = ns_topo.slot_of_node[domain];
+	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot
+							   : NS_MAX_SLOTS;
+}
+
+ns_export vm_object_t
+vm_object_create(const struct vm_object_attr *attr)
+{
+	vm_object_t object = NULL;
+	unsigned slot, near;
+
+	if (ns_vm_init() == 0) {
+		slot = slot_of_domain(attr->domain);
+		if (slot == NS_MAX_SLOTS || attr->size == 0) {
+			errno = EINVAL;
+			return NULL;
+		}
+		near = slot != NS_NO_SLOT ? slot : ns_vm_home();
+		object = ns_vm_record_get(near, NS_VM_OBJECT);
+	}
+	if (object == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	object->size = attr->size;
+	object->home = slot;
+	object->handle = attr->handle;
+	ns_vm_tree_init(&object->tree, attr->size, near);
+	ns_lock(&list_lock);
+	ns_list_append(&objects, &object->link);
+	ns_unlock(&list_lock);
+	return object;
+}
+
+ns_export void
+vm_object_destroy(vm_object_t object)
+{
+	struct ns_vm_entry e;
+	vm_pindex_t at = 0;
+
+	VM_OBJECT_WLOCK(object);
+	while ((e = ns_vm_tree_next(&object->tree, &at)).page != NULL) {
+		if (e.cached) {
+			ns_vm_drop_cached(object, at, e.page);
+			continue;
+		}
+		while (!vm_page_tryxbusy(e.page))
+			vm_page_busy_sleep(e.page, 0);
+		vm_page_free(e.page);
+	}
+	ns_vm_tree_free(&object->tree);
+	ns_lock(&list_lock);
+	ns_list_remove(&object->link);
+	ns_unlock(&list_lock);
+	VM_OBJECT_WUNLOCK(object);
+	memset(object, 0, sizeof(*object));
+	ns_vm_record_put(object, NS_VM_OBJECT);
+}
+
+ns_export vm_pindex_t
+vm_object_size(vm_object_t object)
+{
+	return object->size;
+}
+
+ns_export void *
+vm_object_handle(vm_object_t object)
+{
+	return object->handle;
+}
+
+ns_export uint64_t
+vm_object_resident(vm_object_t object)
+{
+	return ns_load_relaxed(&object->resident);
+}
+
+ns_export void
+VM_OBJECT_WLOCK(vm_object_t object)
+{
+	ns_rw_wlock(&object->lock);
+}
+
+ns_export bool
+VM_OBJECT_TRYWLOCK(vm_object_t object)
+{
+	return ns_rw_trywlock(&object->lock);
+}
+
+ns_export void
+VM_OBJECT_WUNLOCK(vm_object_t object)
+{
+	if (!ns_rw_wunlock(&object->lock))
+		ns_vm_die_object("VM_OBJECT_WUNLOCK", object,
+				 "the thread has not locked it for writing");
+}
+
+ns_export void
+VM_OBJECT_RLOCK(vm_object_t object)
+{
+	ns_rw_rlock(&object->lock);
+}
+
+ns_export bool
+VM_OBJECT_TRYRLOCK(vm_object_t object)
+{
+	return ns_rw_tryrlock(&object->lock);
+}
+
+ns_export void
+VM_OBJECT_RUNLOCK(vm_object_t object)
+{
+	if (!ns_rw_runlock(&object->lock))
+		ns_vm_die_object("VM_OBJECT_RUNLOCK", object,
+				 "nobody has locked it for reading");
+}
+
+ns_export void
+VM_OBJECT_LOCK_DOWNGRADE(vm_object_t object)
+{
+	if (!ns_rw_wowned(&object->lock))
+		ns_vm_die_object("VM_OBJECT_LOCK_DOWNGRADE", object,
+				 "the thread has not locked it for writing");
+	ns_rw_downgrade(&object->lock);
+}
+
+ns_export bool
+VM_OBJECT_TRYUPGRADE(vm_object_t object)
+{
+	return ns_rw_tryupgrade(&object->lock);
+}
+
+ns_export bool
+VM_OBJECT_WOWNED(vm_object_t object)
+{
+	return ns_rw_wowned(&object->lock);
+}
+
+_Noreturn void
+ns_vm_die_object(const char *call, const void *object, const char *rule)
+{
+	ns_fatal("%s: object %p: %s", call, object, rule);
+}
+
+#ifdef NS_DEBUG
+void
+ns_vm_assert_wlocked(const char *call, vm_object_t object)
+{
+	if (!ns_rw_wowned(&object->lock))
+		ns_vm_die_object(call, object,
+				 "the thread has not locked it for writing");
+}
+
+void
+ns_vm_assert_locked(const char *call, vm_object_t object)
+{
+	if (!ns_rw_locked(&object->lock))
+		ns_vm_die_object(call, object, "it is not locked");
+}
+#endif
+
+void
+ns_vm_objects_lock(void)
+{
+	ns_lock(&list_lock);
+}
+
+void
+ns_vm_objects_unlock(void)
+{
+	ns_unlock(&list_lock);
+}
+
+void
+ns_vm_objects_fork_child(void)
+{
+	struct ns_list *l;
+
+	ns_lock_init(&list_lock, NS_RANK_OBJECTS);
+	ns_list_for_each (l, &objects)
+		ns_rw_fork_child(
+		    &ns_container_of(l, struct vm_object, link)->lock);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/resident.c - which page is where: into an object, out, found, moved.
+ *
+ * 1. A page that comes into an object is told its object and index before the
+ *    tree has it; one that leaves is out of the tree before it forgets them.
+ *    So a reader without the lock that finds a page in the tree, and finds
+ *    the object and index it looked for in the page, has found the page that
+ *    was there at some moment of the lookup.  If they differ the page was
+ *    moving, and the reader looks again.
+ * 2. That moment may be over when the caller has the page.  Who holds the
+ *    object's lock, or has busied or wired the page and then found its object
+ *    and index unchanged, has it for longer.
+ * 3. Pages leave an object exclusively busied, so a page that is busy or was
+ *    found under the lock does not go.
+ */
+#include "vm/vm.h"
+
+#include <errno.h>
+
+static bool
+is_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
+{
+	return ns_load_relaxed(&m->object) == object &&
+	       ns_load_relaxed(&m->pindex) == pindex;
+}
+
+ns_export vm_page_t
+vm_page_lookup(vm_object_t object, vm_pindex_t pindex)
+{
+	struct ns_vm_entry e;
+
+	if (ns_unlikely(pindex >= object->size))
+		return NULL;
+	do {
+		e = ns_vm_tree_get(&object->tree, pindex);
+		if (e.page == NULL || e.cached)
+			return NULL;
+	} while (ns_unlikely(!is_at(e.page, object, pindex)));
+	return e.page;
+}
+
+/* Dies unless the page may leave its object, which is returned. */
+vm_object_t
+ns_vm_assert_leaving(const char *call, struct vm_page *m)
+{
+	vm_object_t object;
+
+	ns_vm_chunk_of(call, m);
+	object = ns_load_relaxed(&m->object);
+	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
+		ns_vm_die(call, m, "it is free or cached");
+	if (object == NULL)
+		ns_vm_die(call, m, "it is in no object");
+	ns_vm_assert_wlocked(call, object);
+	if (!vm_page_xbusied(m))
+		ns_vm_die(call, m, "it is not exclusively busy");
+	return object;
+}
+
+/* The way in the tree is made, and the page busy as it shall be. */
+static void
+enter(struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
+{
+	ns_store_relaxed(&m->pindex, pindex);
+	ns_store_relaxed(&m->object, object);
+	ns_vm_tree_set(&object->tree, pindex, (struct ns_vm_entry){ m, false });
+	ns_owner_add(&object->resident, 1);
+}
+
+/* Out of the tree; the page is still busy, and whoever's it was. */
+static void
+leave(struct vm_page *m, vm_object_t object)
+{
+	ns_vm_tree_clear(&object->tree, m->pindex);
+	ns_owner_add(&object->resident, -1ul);
+	ns_store_relaxed(&m->object, NULL);
+}
+
+void
+ns_vm_leave(struct vm_page *m)
+{
+	vm_object_t object = ns_vm_assert_leaving("vm_page_free", m);
+
+	if (ns_load_relaxed(&m->wire_count) != 0)
+		ns_vm_die("vm_page_free", m, "it is wired");
+	leave(m, object);
+	ns_vm_busy_end(m);
+}
+
+/* A cached page goes, unless it was stolen already. */
+void
+ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex, struct vm_page *m)
+{
+	if (!ns_vm_uncache(m, object, pindex))
+		return;
+	ns_vm_tree_clear(&object->tree, pindex);
+	ns_store_relaxed(&m->object, NULL);
+	ns_vm_free(m);
+}
+
+/*
+ * Makes room for a page at @pindex, where only a cached one may be.  Returns
+ * 0, -EEXIST or -ENOMEM.
+ */
+static int
+make_room(const char *call, vm_object_t object, vm_pindex_t pindex)
+{
+	struct ns_vm_entry e;
+
+	ns_vm_assert_wlocked(call, object);
+	if (pindex >= object->size)
+		return -EINVAL;
+	e = ns_vm_tree_get(&object->tree, pindex);
+	if (e.page != NULL && !e.cached)
+		return -EEXIST;
+	if (e.page != NULL)
+		ns_vm_drop_cached(object, pindex, e.page);
+	return ns_vm_tree_prepare(&object->tree, pindex) ? 0 : -ENOMEM;
+}
+
+/* Requests. */
+
+static vm_page_t
+refuse(int error)
+{
+	errno = error;
+	return NULL;
+}
+
+/* The page of the object's cache; *error is -ENOENT when there is none. */
+static vm_page_t
+from_cache(vm_object_t object, vm_pindex_t pindex, int req, int *error)
+{
+	struct ns_vm_entry e = ns_vm_tree_get(&object->tree, pindex);
+
+	*error = -ENOENT;
+	if (e.page == NULL)
+		return NULL;
+	*error = -EEXIST;
+	if (!e.cached || (req & VM_ALLOC_IFNOTCACHED) != 0)
+		return NULL;
+	*error = ns_vm_reactivate(e.page, object, pindex, req);
+	if (*error != 0)
+		return NULL;
+	ns_vm_busy_set(e.page, req);
+	enter(e.page, object, pindex);
+	return e.page;
+}
+
+/* @slot: that node only, or NS_NO_SLOT: as the object has it. */
+vm_page_t
+ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
+		   unsigned slot, int req)
+{
+	struct vm_page *m;
+	int error;
+
+	ns_vm_assert_wlocked(call, object);
+	if (pindex >= object->size)
+		return refuse(EINVAL);
+	m = from_cache(object, pindex, req, &error);
+	if (m != NULL)
+		return ns_vm_finish(m, req);
+#ifdef NS_DEBUG
+	if (error == -EEXIST && (req & VM_ALLOC_IFNOTCACHED) == 0)
+		ns_vm_die(call, ns_vm_tree_get(&object->tree, pindex).page,
+			  "it is at that index already");
+#endif
+	if (error != -ENOENT || (req & VM_ALLOC_IFCACHED) != 0)
+		return refuse(-error);
+	if (!ns_vm_tree_prepare(&object->tree, pindex))
+		return refuse(ENOMEM);
+	m = ns_vm_from(slot != NS_NO_SLOT ? slot : object->home,
+		       slot != NS_NO_SLOT, req);
+	if (m == NULL) {
+		ns_vm_tree_trim(&object->tree, pindex);
+		return refuse(ENOMEM);
+	}
+	ns_vm_busy_set(m, req);
+	enter(m, object, pindex);
+	return ns_vm_finish(m, req);
+}
+
+/* Neighbours. */
+
+ns_export vm_page_t
+vm_page_find_least(vm_object_t object, vm_pindex_t pindex)
+{
+	struct ns_vm_entry e;
+
+	ns_vm_assert_locked("vm_page_find_least", object);
+	while (pindex < object->size) {
+		e = ns_vm_tree_next(&object->tree, &pindex);
+		if (e.page == NULL || !e.cached)
+			return e.page;
+		pindex++;
+	}
+	return NULL;
+}
+
+ns_export vm_page_t
+vm_page_next(vm_page_t m)
+{
+	vm_object_t object = ns_load_relaxed(&m->object);
+
+	ns_vm_assert_allocated("vm_page_next", m);
+	if (object == NULL)
+		return NULL;
+	return vm_page_lookup(object, ns_load_relaxed(&m->pindex) + 1);
+}
+
+ns_export vm_page_t
+vm_page_prev(vm_page_t m)
+{
+	vm_object_t object = ns_load_relaxed(&m->object);
+
+	ns_vm_assert_allocated("vm_page_prev", m);
+	if (object == NULL || ns_load_relaxed(&m->pindex) == 0)
+		return NULL;
+	return vm_page_lookup(object, ns_load_relaxed(&m->pindex) - 1);
+}
+
+/* Moves. */
+
+static int
+result(int error)
+{
+	if (error == 0)
+		return 0;
+	errno = -error;
+	return -1;
+}
+
+ns_export int
+vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
+{
+	int error;
+
+	ns_vm_chunk_of("vm_page_insert", m);
+	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED ||
+	    ns_load_relaxed(&m->object) != NULL)
+		ns_vm_die("vm_page_insert", m, "it is free or in an object");
+	error = make_room("vm_page_insert", object, pindex);
+	if (error == 0) {
+		ns_vm_busy_set(m, VM_ALLOC_NOBUSY);
+		enter(m, object, pindex);
+	}
+	return result(error);
+}
+
+ns_export bool
+vm_page_remove(vm_page_t m)
+{
+	leave(m, ns_vm_assert_leaving("vm_page_remove", m));
+	ns_vm_busy_end(m);
+	return ns_load_relaxed(&m->wire_count) == 0;
+}
+
+ns_export int
+vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
+{
+	vm_object_t old = ns_vm_assert_leaving("vm_page_rename", m);
+	int error = make_room("vm_page_rename", object, pindex);
+	vm_pindex_t was;
+
+	if (error != 0)
+		return result(error);
+	/* The nodes on both ways stay until the page is at its new place. */
+	was = m->pindex;
+	ns_vm_tree_steal(&old->tree, was);
+	ns_owner_add(&old->resident, -1ul);
+	enter(m, object, pindex);
+	ns_vm_tree_trim(&old->tree, was);
+	vm_page_dirty(m);
+	return 0;
+}
+
+ns_export void
+vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
+		vm_page_t mold)
+{
+	ns_vm_chunk_of("vm_page_replace", mnew);
+	if (ns_load_relaxed(&mnew->state) != NS_VM_ALLOCATED ||
+	    ns_load_relaxed(&mnew->object) != NULL)
+		ns_vm_die("vm_page_replace", mnew,
+			  "it is free or in an object");
+	ns_vm_assert_leaving("vm_page_replace", mold);
+	if (!is_at(mold, object, pindex))
+		ns_vm_die("vm_page_replace", mold, "it is not at that index");
+	ns_vm_busy_set(mnew, 0);
+	enter(mnew, object, pindex);
+	ns_owner_add(&object->resident, -1ul);
+	ns_store_relaxed(&mold->object, NULL);
+	ns_vm_busy_end(mold);
+	if (ns_load_relaxed(&mold->wire_count) == 0)
+		ns_vm_free(mold);
+}
