@@ -11,6 +11,8 @@
  *		 ctor	from a cache whose constructor did the set-up
  *		 init	from a cache without, set up each time
  *		 malloc	from malloc, set up each time
+ *		 raw	from malloc, not set up at all
+ *		 list	from a free list by hand, set up each time
  *	batch_*	 the same, 256 objects at a time; time is for one object
  *	bulk_*	 plain objects: kmem_cache_alloc_bulk, one by one, malloc
  *	node_*	 kmem_cache_alloc_node of the home node, kmem_cache_alloc
@@ -63,20 +65,43 @@ connection_use(struct connection *c)
 	c->served = 0;
 }
 
-enum source { CTOR, INIT, MALLOC };
+enum source { CTOR, INIT, MALLOC, RAW, LIST };
 
 static struct kmem_cache *cache[2]; /* by source: CTOR, INIT */
+
+/* A thread's own list, as programs write it, of what malloc gave. */
+static __thread struct link *list;
+
+static void *
+list_get(void)
+{
+	struct link *p = list;
+
+	if (p == NULL)
+		return malloc(sizeof(struct connection));
+	list = p->next;
+	return p;
+}
+
+static void
+list_put(void *p)
+{
+	((struct link *)p)->next = list;
+	list = p;
+}
 
 static void *
 source_get(enum source source)
 {
 	void *p;
 
-	if (source == MALLOC)
+	if (source == MALLOC || source == RAW)
 		p = malloc(sizeof(struct connection));
+	else if (source == LIST)
+		p = list_get();
 	else
 		p = kmem_cache_alloc(cache[source], GFP_KERNEL);
-	if (source != CTOR)
+	if (source != CTOR && source != RAW)
 		connection_init(p);
 	return p;
 }
@@ -84,8 +109,10 @@ source_get(enum source source)
 static void
 source_put(enum source source, void *p)
 {
-	if (source == MALLOC)
+	if (source == MALLOC || source == RAW)
 		free(p);
+	else if (source == LIST)
+		list_put(p);
 	else
 		kmem_cache_free(cache[source], p);
 }
@@ -130,6 +157,8 @@ batch(struct gbench *b, enum source source)
 CASES_OF(ctor, CTOR)
 CASES_OF(init, INIT)
 CASES_OF(malloc, MALLOC)
+CASES_OF(raw, RAW)
+CASES_OF(list, LIST)
 
 static struct kmem_cache *plain; /* 256 bytes */
 
@@ -260,9 +289,13 @@ static const struct gbench_case cases[] = {
 	{ .name = "obj_ctor", .run = obj_ctor, THREADS },
 	{ .name = "obj_init", .run = obj_init, THREADS },
 	{ .name = "obj_malloc", .run = obj_malloc, THREADS },
+	{ .name = "obj_raw", .run = obj_raw, THREADS },
+	{ .name = "obj_list", .run = obj_list, THREADS },
 	{ .name = "batch_ctor", .run = batch_ctor, THREADS },
 	{ .name = "batch_init", .run = batch_init, THREADS },
 	{ .name = "batch_malloc", .run = batch_malloc, THREADS },
+	{ .name = "batch_raw", .run = batch_raw, THREADS },
+	{ .name = "batch_list", .run = batch_list, THREADS },
 	{ .name = "bulk_kmem", .run = bulk_kmem, BULK_SIZES },
 	{ .name = "bulk_single", .run = bulk_single, BULK_SIZES },
 	{ .name = "bulk_malloc", .run = bulk_malloc, BULK_SIZES },
