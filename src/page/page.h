@@ -64,9 +64,7 @@ struct ns_unit {
 		uint64_t align;
 	};
 };
-#define NS_UNIT_DESC_SHIFT 7
-_Static_assert(sizeof(struct ns_unit) == 1ul << NS_UNIT_DESC_SHIFT,
-	       "two cache lines a unit");
+_Static_assert(sizeof(struct ns_unit) == 128, "two cache lines a unit");
 _Static_assert(offsetof(struct ns_unit, back) == 0, "the fast path's load");
 
 /* [I] all of them, once ns_page_init has returned. */
@@ -112,25 +110,27 @@ ns_unit_head(struct ns_unit *u)
 }
 
 /*
- * A slot's part of the two, so that no bound need be checked: any address at
- * all gives one of the slot's descriptors, and an address in its span the
- * right one.
+ * A slot's part of the two, for whoever asks about it often.  ns_unit_in - the
+ * descriptor of the unit that @p lies in, or NULL: elsewhere.
  */
 struct ns_window {
 	uintptr_t base;
-	size_t mask; /* of bytes of descriptors */
-	char *units;
+	size_t size;
+	struct ns_unit *units;
 };
 
 ns_inline struct ns_unit *
 ns_unit_in(const struct ns_window *w, const void *p)
 {
 	size_t off = (uintptr_t)p - w->base;
+	struct ns_unit *u;
 
-	return (struct ns_unit *)(void *)(w->units +
-					  ((off >> (NS_UNIT_SHIFT -
-						    NS_UNIT_DESC_SHIFT)) &
-					   w->mask));
+	if (ns_unlikely(off >= w->size))
+		return NULL;
+	u = w->units + (off >> NS_UNIT_SHIFT);
+	if (u == NULL)
+		__builtin_unreachable(); /* the caller need not test twice */
+	return u;
 }
 
 struct ns_window ns_window_of(unsigned slot); /* page/reserve.c */

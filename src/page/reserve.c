@@ -9,10 +9,6 @@
  * is safe, and writable as far as their span is committed.  Nothing here is
  * charged to the process under any overcommit mode.
  *
- * A slot's unit descriptors are a power of two in number, so that a mask makes
- * an index of any address (struct ns_window): those of a single slot, whose
- * span may be of any length, are rounded up.
- *
  * Each slot's share of all three prefers the slot's node: one mbind(2) each,
  * at start, so that the number of VMAs does not grow with the heap.
  */
@@ -42,18 +38,12 @@ struct ns_extent *ns_extents;
 struct ns_lock ns_wake_lock = NS_LOCK_INIT(NS_RANK_WAKE);
 
 static enum { ASLEEP, AWAKE, FAILED } state; /* under ns_wake_lock */
-static size_t slot_units;                    /* [I] a power of two */
+static size_t slot_span;                     /* [I] */
 
 static size_t
 pow2_floor(size_t n)
 {
 	return 1ul << ns_log2_floor(n);
-}
-
-static size_t
-pow2_ceil(size_t n)
-{
-	return 2 * pow2_floor(n - 1);
 }
 
 /*
@@ -83,15 +73,13 @@ static bool
 reserve(size_t span, unsigned nslots)
 {
 	size_t total = span * nslots;
-	size_t units = (total - span + pow2_ceil(span)) >> NS_UNIT_SHIFT;
+	size_t units = (total >> NS_UNIT_SHIFT) * sizeof(struct ns_unit);
 	size_t extents =
 	    ns_round_up((total >> NS_EXTENT_SHIFT) * sizeof(struct ns_extent),
 			ns_page_size);
-	size_t meta;
+	size_t meta = ns_round_up(units, ns_page_size) + extents;
 	char *m, *base;
 
-	units *= sizeof(struct ns_unit);
-	meta = ns_round_up(units, ns_page_size) + extents;
 	m = ns_os_reserve(meta, ns_page_size);
 	if (m == NULL)
 		return false;
@@ -106,7 +94,7 @@ reserve(size_t span, unsigned nslots)
 	ns_extents = (struct ns_extent *)(m + meta - extents);
 	ns_base = base;
 	ns_span_shift = nslots > 1 ? ns_log2_floor(span) : 63;
-	slot_units = pow2_ceil(span) >> NS_UNIT_SHIFT;
+	slot_span = span;
 	return true;
 }
 
@@ -197,12 +185,9 @@ ns_page_init(void)
 struct ns_window
 ns_window_of(unsigned slot)
 {
-	size_t bytes = slot_units * sizeof(struct ns_unit);
-
 	return (struct ns_window){
-		.base =
-		    (uintptr_t)ns_base + slot * (slot_units << NS_UNIT_SHIFT),
-		.mask = bytes - sizeof(struct ns_unit),
-		.units = (char *)ns_units + slot * bytes,
+		.base = (uintptr_t)ns_base + slot * slot_span,
+		.size = slot_span,
+		.units = ns_units + slot * (slot_span >> NS_UNIT_SHIFT),
 	};
 }

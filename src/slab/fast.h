@@ -68,8 +68,7 @@ ns_malloc_fast(size_t size)
  * d is 2^64 / d rounded up, and one more for a power of two, so that
  * e = inverse * d mod 2^64 is at least 1 and at most d.  At n * d + r the
  * product is n * e + r * inverse: less than the bound carved * e if and only
- * if r is 0 and n is 0 to carved - 1, for any address of user space, in the
- * slab or not.  (After Lemire, Kaser and Kurz 2019.)
+ * if r is 0 and n is 0 to carved - 1.  (After Lemire, Kaser and Kurz 2019.)
  */
 ns_inline bool
 ns_is_below(const struct ns_slab *s, const void *obj, uint64_t bound)
@@ -90,13 +89,14 @@ ns_inline bool
 ns_is_object_of(const struct ns_slab *s, const struct kmem_cache *c,
 		const void *obj)
 {
-	return s->cache == c &&
+	return s != NULL && s->cache == c &&
 	       ns_is_below(s, obj, ns_load_relaxed(&s->user_bound));
 }
 
 /*
- * One unit's copy of a slab's first line; for an address elsewhere, some line
- * of which it is no object.
+ * One unit's copy of a slab's first line, if @obj is in a slab there.  NULL:
+ * it is in no run of the window's slot.  A live object's slab was published
+ * before the object was handed out, so nothing here is read while it is set up.
  */
 ns_inline struct ns_slab *
 ns_slab_in(const struct ns_window *w, const void *obj)
@@ -150,7 +150,7 @@ ns_free_fast(void *p)
 	struct ns_heap *h = ns_home;
 	struct ns_slab *s = ns_slab_in(&h->window, p);
 
-	if (ns_likely(ns_is_object(s, p)))
+	if (ns_likely(s != NULL && ns_is_object(s, p)))
 		ns_free_home(h, s, p, 0);
 	else
 		ns_free_slow(p);

@@ -41,16 +41,11 @@
 
 static void *none[1]; /* an array without room */
 
-/*
- * Its CPU never matches, and every address is in a unit that holds no object:
- * every use is a slow one.
- */
-static struct ns_unit no_unit; /* [I] all zero */
+/* Its CPU never matches and its window is empty: every use is a slow one. */
 struct ns_heap ns_heap_none = {
 	.cpu_word = &(const uint32_t){ 0 },
 	.cpu = 1,
 	.slot = NS_NO_SLOT,
-	.window = { .units = (char *)&no_unit },
 	.bin_of = { [0 ... NS_DIRECT_MAX / 16] = NS_HEAP_HEADER },
 	.bin = { { .top = none, .limit = none, .items = none } },
 };
@@ -199,7 +194,13 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 		bin->allow = (uint16_t)c->start;
 		fit(h, bin, c);
 	} else if (own || bin->limit == bin->items) {
-		ns_bin_close(h, bin);
+		/* One that may not grow spills once before it is closed. */
+		if (bin->batch != 0 && bin->allow + 1u >= c->magazine) {
+			bin->batch = 0;
+			flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
+		} else {
+			ns_bin_close(h, bin);
+		}
 	} else if (bin->allow < ns_min(c->magazine, bin->words) - 1) {
 		bin->allow = twice(bin->allow, c->start, c->magazine - 1);
 		fit(h, bin, c);

@@ -123,7 +123,8 @@ struct ns_bin {
 	uint16_t seen;           /* [h] objects when the tick came by last */
 	uint16_t allow;          /* [h] objects frees may leave in it; before
 				    there is an array, frees seen */
-	uint16_t batch;          /* [h] objects of the last refill */
+	uint16_t batch;          /* [h] objects of the last refill, or 0: frees
+				    have overflowed since */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
