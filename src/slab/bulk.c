@@ -53,6 +53,7 @@ take_many(struct kmem_cache *c, size_t n, void **objs)
 	    ns_policy.mode == NS_POLICY_INTERLEAVE)
 		return 0;
 	ns_lock(&h->lock);
+	h->ticks++; /* not idle: idle.c */
 	n = ns_heap_take(h, c, NS_RUN_KEEP, objs, (unsigned)n);
 	ns_unlock(&h->lock);
 	for (size_t i = 0; i < n; i++)
@@ -146,6 +147,7 @@ put_many(const struct kmem_cache *c, size_t n, void **objs)
 	    (bin->limit == bin->items || bin->words >= c->magazine)) {
 		given = mark_many(h, c, n - i, objs + i, NULL);
 		ns_lock(&h->lock);
+		h->ticks++;
 		ns_heap_give(h, objs + i, (unsigned)given);
 		ns_unlock(&h->lock);
 		i += given;

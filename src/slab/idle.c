@@ -57,30 +57,35 @@ trim_heap(struct ns_heap *h)
 	}
 }
 
-/* True: it was trimmed, now. */
-static bool
-visit(struct ns_heap *h)
-{
-	bool due = false;
+struct visits {
+	unsigned trimmed;
+	bool busy; /* some heap is to be looked at again */
+};
 
+static void
+visit(struct ns_heap *h, struct visits *v)
+{
 	/* Who holds it is not idle. */
-	if (!ns_trylock(&h->lock))
-		return false;
+	if (!ns_trylock(&h->lock)) {
+		v->busy = true;
+		return;
+	}
 	if (h->seen != h->ticks) {
 		h->seen = h->ticks;
 		h->trimmed = false;
+		v->busy = true;
 	} else if (!h->trimmed) {
-		h->trimmed = due = true;
+		h->trimmed = true;
 		trim_heap(h);
+		v->trimmed++;
 	}
 	ns_unlock(&h->lock);
-	return due;
 }
 
 bool
 ns_idle_trim(void)
 {
-	unsigned trimmed = 0;
+	struct visits v = { 0 };
 	struct ns_list *l;
 
 	ns_lock(&ns_registry_lock);
@@ -90,10 +95,10 @@ ns_idle_trim(void)
 
 		for (unsigned s = 0; s < t->nslots; s++)
 			if (t->slot[s].heap != NULL)
-				trimmed += visit(t->slot[s].heap);
-		if (trimmed >= VISIT_MAX)
+				visit(t->slot[s].heap, &v);
+		if (v.trimmed >= VISIT_MAX)
 			break;
 	}
 	ns_unlock(&ns_registry_lock);
-	return trimmed >= VISIT_MAX;
+	return v.busy || v.trimmed >= VISIT_MAX;
 }

@@ -39,9 +39,8 @@
 #define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
 #define NS_DIRECT_MAX 8192u /* sizes up to this find their bin in a map */
 
-#define NS_MAGAZINE_MAX                                      \
-	256u /* words of a magazine's array, item 0 included \
-	      */
+/* The words of a magazine's array, item 0 included. */
+#define NS_MAGAZINE_MAX 1024u
 
 /*
  * malloc's size classes: 0 is none; 16 to 128 by 16, then eight a doubling,
@@ -49,8 +48,8 @@
  */
 #define NS_NCLASS (1 + 8 + 9 * 8)
 
-/* A heap is two units: header and bins, then the magazines' arrays. */
-#define NS_HEAP_UNITS  2u
+/* A heap is four units: header and bins, then the magazines' arrays. */
+#define NS_HEAP_UNITS  4u
 #define NS_HEAP_HEADER 2048u
 #define NS_MAX_CACHES  ((NS_UNIT - NS_HEAP_HEADER) / sizeof(struct ns_bin))
 
