@@ -100,3 +100,26 @@ fi
 python3 "$top_srcdir/bench/instructions" --build "$top_builddir" \
     --json "$dir/out.json" --allocators glibc,numaslab --batch 4 >"$dir/log"
 grep -q '^numaslab ' "$dir/log" || fail "instructions prints no table"
+
+for program in strace objdump; do
+	command -v $program >/dev/null || {
+		echo "smoke: no $program: bench/scale is not run"
+		exit 0
+	}
+done
+python3 "$top_srcdir/bench/scale" --build "$top_builddir" \
+    --json "$dir/out.json" --allocators glibc,numaslab --threads 1,3 \
+    --operations 30000 >"$dir/log"
+python3 -c 'import json, sys
+results = json.load(open(sys.argv[1]))["results"]
+assert set(results) == {"own", "swap", "large"}, "workloads"
+for workload, allocators in results.items():
+    for name, rows in allocators.items():
+        for n, row in rows.items():
+            assert all(v >= 0 for v in row.values()), (workload, name, n, row)
+            assert row["instructions"] > 10, (workload, name, n, row)
+# What locks is found: a process of three threads uses glibc'"'"'s locks.
+assert results["swap"]["glibc"]["3"]["locked"] > 0.1
+# A block that glibc gets by mmap costs two system calls.
+assert results["large"]["glibc"]["1"]["syscalls"] > 1000
+' "$dir/out.json" || fail "what bench/scale counts is not sane"
