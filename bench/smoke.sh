@@ -4,6 +4,7 @@
 # do the drivers.  Nothing here asserts a time.
 set -eu
 
+json=
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
@@ -76,17 +77,43 @@ assert d["machine"]["kernel"] and d["allocators"]["glibc"]["version"]
 assert len(d["results"]["pairs"]["pair/size:64"]["time"]["numaslab"]) == 1
 ' "$dir/out.json" || fail "the result file is not as documented"
 
+# Needs more tools than a build does.
+mkdir "$dir/results"
+if command -v strace && command -v objdump && command -v valgrind; then
+	json=$dir/results/scale.json
+	python3 "$top_srcdir/bench/scale" --build "$top_builddir" \
+	    --json "$json" --allocators glibc,numaslab --threads 1,3 \
+	    --operations 30000 >"$dir/log"
+	python3 -c 'import json, sys
+results = json.load(open(sys.argv[1]))["results"]
+assert set(results) == {"own", "swap", "large"}, "workloads"
+for workload, allocators in results.items():
+    for name, rows in allocators.items():
+        for n, row in rows.items():
+            assert all(v >= 0 for v in row.values()), (workload, name, n, row)
+            assert row["instructions"] > 10, (workload, name, n, row)
+# What locks is found: a process of three threads takes locks in glibc.
+assert results["swap"]["glibc"]["3"]["locked"] > 0.1
+# A block that glibc gets by mmap costs two system calls.
+assert results["large"]["glibc"]["1"]["syscalls"] > 1000
+' "$json" || fail "what bench/scale counts is not sane"
+fi
+
 # The report needs Debian's matplotlib.
 if /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; then
-	mkdir "$dir/results"
 	common[3]=$dir/results/micro.json
 	python3 "$compare" "${common[@]}" --micro --min-time 0.0005 \
 	    sharing latency >"$dir/log"
 	common[3]=$dir/results/memory.json
 	python3 "$compare" "${common[@]}" --memory --idle 0.1 drift >"$dir/log"
+	common[3]=$dir/results/start.json
+	python3 "$compare" "${common[@]}" --start --runs 2 >"$dir/log"
+	common[3]=$dir/results/macro.json
+	python3 "$compare" "${common[@]}" --macro --quick gcc >"$dir/log"
 	"$top_srcdir/bench/report" --results "$dir/results" \
 	    --out "$dir/report" >"$dir/log"
-	for name in micro latency memory memory-over-time; do
+	for name in micro latency memory memory-over-time start macro \
+	    ${json:+scale}; do
 		grep -qF "($name.svg)" "$dir/report/report.md" ||
 			fail "the report has no plot $name"
 		test -s "$dir/report/$name.png" || fail "no $name.png"

@@ -11,6 +11,7 @@
 # of which the last word says what is better.
 set -eu
 
+parts=${BENCH_PARTS:-1}
 dir=$(mktemp -d)
 server=
 trap finish EXIT
@@ -29,6 +30,12 @@ need() {
 			exit 2
 		}
 	done
+	[ "$parts" -gt 0 ] || exit 0
+}
+
+# part N: that part of N.
+part() {
+	echo $(($1 / parts))
 }
 
 metric() {
