@@ -369,6 +369,38 @@ none_missing(void *arg)
 	ns_vm_check(0);
 }
 
+/* The maintenance thread, once a process has one, zeroes for who asks. */
+static void
+thread_zeroes(void *arg)
+{
+	struct set s = { NULL, 0, 0 }, kept = { NULL, 0, 0 };
+	size_t count;
+	struct ns_vm_stat st;
+	vm_page_t m;
+
+	boot(arg);
+	pin_home();
+	count = (32ul << 20) / ns_page_size;
+	for (size_t i = 0; i < count; i++) {
+		m = vm_page_alloc(NULL, 0, NORMAL);
+		REQUIRE(m != NULL);
+		memset(vm_page_addr(m), 0xef, ns_page_size);
+		set_add(i % 2 == 0 ? &s : &kept, m);
+	}
+	set_free(&s);
+	do {
+		m = alloc_checked(NORMAL | VM_ALLOC_ZERO);
+		REQUIRE(m != NULL);
+		memset(vm_page_addr(m), 0xef, ns_page_size);
+		vm_page_free(m);
+		sched_yield();
+		ns_vm_stat(0, &st);
+	} while (st.zero_made == 0);
+	CHECK(st.zero_given < st.zero_asked);
+	set_free(&kept);
+	ns_vm_check(0);
+}
+
 int
 main(void)
 {
@@ -388,6 +420,7 @@ main(void)
 	CASE(no_pile, &machines[0]);
 	CASE(recycled_runs, &machines[0]);
 	CASE(freed_as_zero, &machines[0]);
+	CASE(thread_zeroes, &machines[0]);
 	for (size_t i = 1; i < NS_ARRAY_LEN(machines); i++) {
 		CASE(kept_ready, &machines[i]);
 		CASE(zeroing_at_once, &machines[i]);
