@@ -9,6 +9,7 @@
  *	page	   vm_page_alloc, contents as they come
  *	page_zero  with VM_ALLOC_ZERO, and memset when PG_ZERO is not set,
  *		   so that the page is zero in every case
+ *	page_ready the same, and freed as a zero page again: vm_page_free_zero
  *	aligned, aligned_zero	aligned_alloc, without and with memset
  *	mmap	   mmap and munmap: zero by nature
  *
@@ -76,6 +77,31 @@ static void
 page(struct gbench *b)
 {
 	pages(b, VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ);
+}
+
+/* A warm pool: each page is zero again when it is freed, and freed as such. */
+static void
+page_ready(struct gbench *b)
+{
+	int64_t n = b->arg[0], zeroed = 0;
+	vm_page_t m[MAX_PAGES];
+
+	gbench_loop_batch(b, n) {
+		for (int64_t i = 0; i < n; i++) {
+			m[i] = vm_page_alloc(NULL, 0,
+					     VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ |
+						 VM_ALLOC_ZERO);
+			zeroed += vm_page_flags(m[i]) & PG_ZERO;
+			use_page(vm_page_addr(m[i]), 0);
+			*(volatile char *)vm_page_addr(m[i]) = 0;
+		}
+		for (int64_t i = 0; i < n; i++)
+			vm_page_free_zero(m[i]);
+	}
+	gbench_set_items(b, b->iterations);
+	gbench_set_counter(b, "already_zero",
+			   (double)zeroed / (double)b->iterations,
+			   GBENCH_AVERAGE);
 }
 
 static void
@@ -258,6 +284,9 @@ hashed(struct gbench *b)
 static const struct gbench_case cases[] = {
 	{ .name = "page", .run = page, ARGS },
 	{ .name = "page_zero", .run = page_zero, ARGS },
+	{ .name = "page_ready",
+	  .run = page_ready,
+	  .args = { GBENCH_LIST("n", 1, 64, MAX_PAGES) } },
 	{ .name = "aligned", .run = aligned, ARGS },
 	{ .name = "aligned_zero", .run = aligned_zero, ARGS },
 	{ .name = "mmap", .run = mapped, ARGS },

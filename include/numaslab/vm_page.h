@@ -225,6 +225,12 @@ void vm_page_cache(vm_page_t m);
  */
 void vm_page_free(vm_page_t m);
 
+/*
+ * vm_page_free_zero - the same for a page that is all zero: it is kept for a
+ * VM_ALLOC_ZERO request.  A debug build aborts if it is not zero.
+ */
+void vm_page_free_zero(vm_page_t m);
+
 /* vm_page_addr - the page's memory: vm_page_size() bytes, aligned so. */
 void *vm_page_addr(vm_page_t m);
 

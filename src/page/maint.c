@@ -12,9 +12,10 @@
  *    wakes four times per decay period.
  * 4. All its signals are blocked.  After fork() the child has none; the same
  *    rule starts another.
- * 5. word: IDLE (asleep until woken), BUSY, or NONE.  Everyone changes it by
- *    atomic exchange or CAS; a wake that finds BUSY is seen by the next look
- *    at the pools, because the retained counters were written before it.
+ * 5. word: IDLE (asleep until woken), BUSY (maybe asleep for a while), CALLED
+ *    (look again at once), or NONE.  Everyone changes it by atomic exchange or
+ *    CAS; a wake that finds BUSY is seen by the next look at the pools,
+ *    because the retained counters were written before it.
  */
 #include "page/pool.h"
 
@@ -28,10 +29,11 @@
 #define STACK_BYTES (128ul << 10)
 #define LEAST_MS    20u
 
-enum { NONE, BUSY, IDLE };
+enum { NONE, BUSY, IDLE, CALLED };
 
 static uint32_t word; /* [a] */
 bool (*ns_maint_idle)(void);
+void (*ns_maint_pages)(void);
 
 static size_t
 decay_all(void)
@@ -49,8 +51,11 @@ static size_t
 look_after(void)
 {
 	bool (*idle)(void) = ns_load_acquire(&ns_maint_idle);
+	void (*pages)(void) = ns_load_acquire(&ns_maint_pages);
 	size_t more = idle != NULL && idle();
 
+	if (pages != NULL)
+		pages();
 	return decay_all() + more;
 }
 
@@ -60,6 +65,8 @@ maintain(void *arg)
 	uint32_t busy;
 
 	for (;;) {
+		/* Pairs with the CAS in ns_maint_call. */
+		ns_xchg_acquire(&word, (uint32_t)BUSY);
 		if (look_after() != 0) {
 			ns_os_sleep_on(
 			    &word, BUSY,
@@ -77,7 +84,6 @@ maintain(void *arg)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (decay_all() == 0)
 			ns_os_sleep_on(&word, IDLE, UINT64_MAX);
-		ns_store_relaxed(&word, BUSY);
 	}
 	return arg;
 }
@@ -91,6 +97,18 @@ ns_maint_dirty(void)
 	if (ns_load_relaxed(&word) == IDLE &&
 	    ns_cas_acq_rel(&word, &idle, (uint32_t)BUSY))
 		ns_os_wake(&word);
+}
+
+void
+ns_maint_call(void)
+{
+	uint32_t seen = ns_load_relaxed(&word);
+
+	while (seen == BUSY || seen == IDLE)
+		if (ns_cas_acq_rel(&word, &seen, (uint32_t)CALLED)) {
+			ns_os_wake(&word);
+			return;
+		}
 }
 
 static bool

@@ -82,8 +82,10 @@ ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 		if (error != -ENOMEM || !again)
 			return error;
 		again = ns_vm_grow(n, false);
-		if (!again)
+		if (!again) {
 			ns_vm_mag_drain(n);
+			ns_vm_zero_wait(n);
+		}
 	}
 }
 

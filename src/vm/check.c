@@ -3,7 +3,7 @@
 #include "vm/vm.h"
 
 struct sums {
-	uint64_t free, pages, allocated, away, cached;
+	uint64_t free, pages, allocated, away, cached, zeroed;
 };
 
 static void
@@ -37,33 +37,47 @@ check_page(const struct ns_vm_chunk *c, uint32_t i, struct sums *sum,
 	}
 }
 
+static uint32_t
+count_list(const struct ns_vm_chunk *c, const struct vm_page *m, bool zero,
+	   unsigned slot)
+{
+	uint32_t count = 0;
+
+	for (; m != NULL; m = m->next, count++) {
+		must(m >= c->pages && m < c->pages + c->carved,
+		     "free list leaves its chunk", slot);
+		must(ns_load_relaxed(&m->state) == NS_VM_FREE,
+		     "page of a free list is not free", slot);
+		must(m->zero == zero, "page in the list of others", slot);
+		must(count < c->npages, "free list has a loop", slot);
+	}
+	return count;
+}
+
 static void
 check_chunk(struct ns_vm_node *n, struct ns_vm_chunk *c, struct sums *sum)
 {
 	struct ns_unit *u = ns_container_of(c, struct ns_unit, body);
-	uint32_t i, dirty = 0, uncarved = c->npages - c->carved;
-	const struct vm_page *m;
+	uint32_t i, uncarved = c->npages - c->carved;
+	uint32_t dirty = count_list(c, c->dirty, false, n->slot);
+	uint32_t zeroed = count_list(c, c->zeroed, true, n->slot);
 
 	must(c->role == NS_VM_CHUNK && u->slot == n->slot, "chunk", n->slot);
 	must(c->npages == u->nunits * (NS_UNIT / ns_page_size) &&
 		 c->carved <= c->npages,
 	     "size of a chunk", n->slot);
-	for (m = c->dirty; m != NULL; m = m->next, dirty++) {
-		must(m >= c->pages && m < c->pages + c->carved,
-		     "free list leaves its chunk", n->slot);
-		must(ns_load_relaxed(&m->state) == NS_VM_FREE,
-		     "page of a free list is not free", n->slot);
-		must(dirty < c->npages, "free list has a loop", n->slot);
-	}
-	must(c->nfree == dirty + uncarved, "free pages of a chunk", n->slot);
+	must(c->nfree == dirty + zeroed + uncarved, "free pages of a chunk",
+	     n->slot);
 	must(ns_list_empty(&c->free_link) ==
 		 (dirty == 0 && (u->zero || uncarved == 0)),
 	     "dirty list", n->slot);
-	must(ns_list_empty(&c->fresh_link) == (!u->zero || uncarved == 0),
+	must(ns_list_empty(&c->fresh_link) ==
+		 (zeroed == 0 && (!u->zero || uncarved == 0)),
 	     "fresh list", n->slot);
 	for (i = 0; i < c->carved; i++)
 		check_page(c, i, sum, n->slot);
 	sum->free += c->nfree;
+	sum->zeroed += zeroed;
 	sum->pages += c->npages;
 }
 
@@ -81,7 +95,7 @@ void
 ns_vm_check(unsigned slot)
 {
 	struct ns_vm_node *n = &ns_vm_nodes[slot];
-	struct sums sum = { 0, 0, 0, 0, 0 };
+	struct sums sum = { 0, 0, 0, 0, 0, 0 };
 	struct ns_list *l;
 
 	ns_lock(&n->lock);
@@ -90,6 +104,7 @@ ns_vm_check(unsigned slot)
 			    &sum);
 	must(sum.free == n->nfree, "free pages", slot);
 	must(sum.pages == n->npages, "all pages", slot);
+	must(sum.zeroed == n->nzeroed, "zeroed pages", slot);
 	must(ns_load_relaxed(&n->nreserve) <= n->intr, "reserve", slot);
 	must(in_reserve(n) <= n->intr, "words of the reserve", slot);
 	/* A page between two owners' hands is in no sum. */

@@ -4,9 +4,11 @@
  *
  * 1. A chunk's pages are carved in order: the struct of a page is written
  *    when the page is first handed out, so that a chunk costs nothing until
- *    used.  Pages beyond are zero if the run was; a freed page is dirty.
+ *    used.  Pages beyond are zero if the run was; a freed page is dirty,
+ *    unless who freed it said otherwise or zero.c zeroed it.
  * 2. A chunk with dirty pages, or with pages to carve that are not zero, is
- *    in node->dirty; one with zero pages to carve is in node->fresh.  One
+ *    in node->dirty; one with zeroed pages, or zero ones to carve, is in
+ *    node->fresh.  One
  *    that got its first dirty page goes to the head of the list and is used
  *    until it is full, so that the others drain.
  * 3. A chunk that is wholly free goes back to the pool when the node still
@@ -211,7 +213,8 @@ ns_vm_grow(struct ns_vm_node *n, bool zero)
 static bool
 has_fresh(const struct ns_vm_chunk *c)
 {
-	return chunk_unit(c)->zero && c->carved < c->npages;
+	return c->zeroed != NULL ||
+	       (chunk_unit(c)->zero && c->carved < c->npages);
 }
 
 static struct vm_page *
@@ -237,8 +240,14 @@ take_fresh(struct ns_vm_node *n)
 	if (ns_list_empty(&n->fresh))
 		return NULL;
 	c = ns_list_first(&n->fresh, struct ns_vm_chunk, fresh_link);
-	m = carve(c);
-	if (c->carved == c->npages)
+	m = c->zeroed;
+	if (m != NULL) {
+		c->zeroed = m->next;
+		n->nzeroed--;
+	} else {
+		m = carve(c);
+	}
+	if (!has_fresh(c))
 		ns_list_remove(&c->fresh_link);
 	c->nfree--;
 	return m;
@@ -280,11 +289,17 @@ ns_vm_take(struct ns_vm_node *n, bool zero)
 void
 ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m)
 {
-	m->zero = 0;
-	m->next = c->dirty;
-	c->dirty = m;
-	if (ns_list_empty(&c->free_link))
+	struct vm_page **list = m->zero ? &c->zeroed : &c->dirty;
+
+	m->next = *list;
+	*list = m;
+	if (m->zero) {
+		n->nzeroed++;
+		if (ns_list_empty(&c->fresh_link))
+			ns_list_push(&n->fresh, &c->fresh_link);
+	} else if (ns_list_empty(&c->free_link)) {
 		ns_list_push(&n->dirty, &c->free_link);
+	}
 	c->nfree++;
 	n->nfree++;
 }
@@ -293,6 +308,8 @@ ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m)
 struct ns_unit *
 ns_vm_shrink(struct ns_vm_node *n, struct ns_vm_chunk *c)
 {
+	const struct vm_page *m;
+
 	if (c->nfree < c->npages ||
 	    ns_vm_held(n) < (uint64_t)n->low + n->keep + c->npages)
 		return NULL;
@@ -300,6 +317,8 @@ ns_vm_shrink(struct ns_vm_node *n, struct ns_vm_chunk *c)
 	ns_list_remove(&c->free_link);
 	if (has_fresh(c))
 		ns_list_remove(&c->fresh_link);
+	for (m = c->zeroed; m != NULL; m = m->next)
+		n->nzeroed--;
 	n->nfree -= c->npages;
 	ns_owner_add(&n->npages, -(uint64_t)c->npages);
 	meta_put(n, c->pages, chunk_unit(c)->nunits);

@@ -2,10 +2,10 @@
 /*
  * vm/magazine.c - a few free pages for each CPU, in front of the node's lock.
  *
- * 1. A magazine has pages of its CPU's home node that were freed and are
- *    dirty.  NORMAL and SYSTEM requests that do not ask for zeros take the
- *    last one; frees add to it.  The CPU is one load (rseq); a thread that
- *    moves in between uses another CPU's magazine, which is only slower.
+ * 1. A magazine has two stacks of free pages of its CPU's home node: dirty
+ *    ones, and zero ones for VM_ALLOC_ZERO.  NORMAL and SYSTEM requests take
+ *    the last one; frees add to it.  The CPU is one load (rseq); a thread
+ *    that moves in between uses another CPU's magazine, which is only slower.
  * 2. Its lock is tried, never waited for, except by who drains: who finds it
  *    taken, as a signal handler may, goes to the node.
  * 3. The watermarks are exact all the same.  Pages go in and out only while
@@ -26,18 +26,19 @@
 
 #include <sched.h>
 
-#define PAGES 126u          /* fills 16 lines with the rest */
+#define PAGES 126u          /* in a stack: two fill 32 lines with the rest */
 #define BYTES (512ul << 10) /* at most; as many as pages of 4 KiB need */
 #define HALF  (PAGES / 2)
 #define NONE  0xffffu
 
 struct magazine {
 	uint32_t lock; /* [a] 0, or 1: taken */
-	uint16_t n;    /* [a] written under the lock */
 	uint16_t home; /* [a] its slot + 1; 0: not known yet; NONE: no use */
-	struct vm_page *page[PAGES]; /* under the lock */
+	uint16_t n[2]; /* [a] written under the lock; [1]: zero pages */
+	uint64_t zero_given;            /* [a] likewise */
+	struct vm_page *page[2][PAGES]; /* under the lock */
 } __attribute__((aligned(NS_CACHELINE)));
-_Static_assert(sizeof(struct magazine) == 16 * NS_CACHELINE, "no hole");
+_Static_assert(sizeof(struct magazine) == 32 * NS_CACHELINE, "no hole");
 
 static struct magazine magazines[NS_MAX_CPUS];
 static uint32_t ncpus; /* [a] magazines from here on were never used */
@@ -95,18 +96,36 @@ mine(void)
 	return NULL;
 }
 
+/* The last page of a stack that has one.  The magazine is locked. */
+static struct vm_page *
+pop(struct magazine *g, bool zero)
+{
+	struct vm_page *m = g->page[zero][g->n[zero] - 1];
+
+	ns_store_release(&g->n[zero], g->n[zero] - 1);
+	return m;
+}
+
+static void
+push(struct magazine *g, bool zero, struct vm_page *m)
+{
+	g->page[zero][g->n[zero]] = m;
+	ns_store_release(&g->n[zero], g->n[zero] + 1);
+}
+
 /* A page of the thread's home, allocated; or NULL. */
 struct vm_page *
-ns_vm_mag_pop(void)
+ns_vm_mag_pop(bool zero)
 {
 	struct magazine *g = mine();
 	struct vm_page *m = NULL;
 
 	if (g == NULL)
 		return NULL;
-	if (g->n > 0) {
-		m = g->page[g->n - 1];
-		ns_store_release(&g->n, g->n - 1);
+	if (g->n[zero] > 0) {
+		m = pop(g, zero);
+		if (zero)
+			ns_owner_add(&g->zero_given, 1);
 		ns_store_relaxed(&m->flags, 0);
 		ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
 	}
@@ -114,22 +133,20 @@ ns_vm_mag_pop(void)
 	return m;
 }
 
-/* Takes the last @count pages out. */
+/* Takes the last @count pages of a stack out. */
 static unsigned
-take(struct magazine *g, struct vm_page **page, unsigned count)
+take(struct magazine *g, bool zero, struct vm_page **page, unsigned count)
 {
 	unsigned i;
 
-	for (i = 0; i < count && g->n > 0; i++) {
-		page[i] = g->page[g->n - 1];
-		ns_store_release(&g->n, g->n - 1);
-	}
+	for (i = 0; i < count && g->n[zero] > 0; i++)
+		page[i] = pop(g, zero);
 	return i;
 }
 
 /* Frees @m into the magazine, if it may have it; a full one loses half. */
 bool
-ns_vm_mag_push(struct vm_page *m)
+ns_vm_mag_push(struct vm_page *m, bool zero)
 {
 	struct vm_page *over[HALF];
 	struct magazine *g = mine();
@@ -141,12 +158,11 @@ ns_vm_mag_push(struct vm_page *m)
 		unlock(g);
 		return false;
 	}
-	if (g->n >= capacity())
-		n = take(g, over, capacity() / 2);
-	m->zero = 0;
+	if (g->n[zero] >= capacity())
+		n = take(g, zero, over, capacity() / 2);
+	m->zero = zero;
 	ns_store_relaxed(&m->state, NS_VM_FREE);
-	g->page[g->n] = m;
-	ns_store_release(&g->n, g->n + 1);
+	push(g, zero, m);
 	unlock(g);
 	if (n > 0) {
 		ns_vm_put_all(&ns_vm_nodes[ns_slot_of(m)], over, n);
@@ -155,19 +171,18 @@ ns_vm_mag_push(struct vm_page *m)
 	return true;
 }
 
-/* Freed pages of the node for this CPU's empty magazine.  [v] */
+/* Pages of the node for an empty stack of this CPU.  [v] */
 void
-ns_vm_mag_fill(struct ns_vm_node *n)
+ns_vm_mag_fill(struct ns_vm_node *n, bool zero)
 {
+	struct ns_list *list = zero ? &n->fresh : &n->dirty;
 	struct magazine *g;
 
-	if (ns_list_empty(&n->dirty) || (g = mine()) == NULL)
+	if (ns_list_empty(list) || (g = mine()) == NULL)
 		return;
-	while (g->home - 1u == n->slot && g->n < capacity() / 2 &&
-	       !ns_list_empty(&n->dirty) && ns_vm_held(n) > n->low + n->keep) {
-		g->page[g->n] = ns_vm_take(n, false);
-		ns_store_release(&g->n, g->n + 1);
-	}
+	while (g->home - 1u == n->slot && g->n[zero] < capacity() / 2 &&
+	       !ns_list_empty(list) && ns_vm_held(n) > n->low + n->keep)
+		push(g, zero, ns_vm_take(n, zero));
 	unlock(g);
 }
 
@@ -175,7 +190,7 @@ ns_vm_mag_fill(struct ns_vm_node *n)
 void
 ns_vm_mag_drain(struct ns_vm_node *n)
 {
-	struct vm_page *page[PAGES];
+	struct vm_page *page[2 * PAGES];
 	struct magazine *g;
 	unsigned count;
 
@@ -185,7 +200,8 @@ ns_vm_mag_drain(struct ns_vm_node *n)
 			continue;
 		while (!try_lock(g))
 			sched_yield();
-		count = take(g, page, PAGES);
+		count = take(g, false, page, PAGES);
+		count += take(g, true, page + count, PAGES);
 		unlock(g);
 		if (count > 0)
 			ns_vm_put_all(n, page, count);
@@ -215,7 +231,8 @@ ns_vm_mag_rob(const struct ns_vm_node *n)
 		g = &magazines[cpu];
 		if (ns_load_relaxed(&g->home) != n->slot + 1 || !try_lock(g))
 			continue;
-		take(g, &m, 1);
+		if (take(g, false, &m, 1) == 0)
+			take(g, true, &m, 1);
 		unlock(g);
 	}
 	return m;
@@ -228,7 +245,20 @@ ns_vm_mag_pages(const struct ns_vm_node *n)
 
 	for (uint32_t cpu = 0; cpu < ns_load_relaxed(&ncpus); cpu++)
 		if (ns_load_relaxed(&magazines[cpu].home) == n->slot + 1)
-			sum += ns_load_relaxed(&magazines[cpu].n);
+			sum += ns_load_relaxed(&magazines[cpu].n[0]) +
+			       ns_load_relaxed(&magazines[cpu].n[1]);
+	return sum;
+}
+
+/* ZERO requests to the node's magazines: each got a zero page. */
+uint64_t
+ns_vm_mag_zero_given(const struct ns_vm_node *n)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < ns_load_relaxed(&ncpus); cpu++)
+		if (ns_load_relaxed(&magazines[cpu].home) == n->slot + 1)
+			sum += ns_load_relaxed(&magazines[cpu].zero_given);
 	return sum;
 }
 

@@ -26,7 +26,8 @@
  * 5. VM_ALLOC_ZERO takes a fresh page while there is one and lets the node
  *    grow for more while it holds few others; beyond that it gets a dirty
  *    page without PG_ZERO, since it is a preference and not worth an endless
- *    pile of dirty pages.  Nothing is zeroed here.
+ *    pile of dirty pages.  Pages are zeroed by the maintenance thread only
+ *    (zero.c).
  * 6. fork: the handlers hold every node's lock, so the lists are whole in
  *    the child.  A page or chunk that another thread had in hand between two
  *    critical sections is lost to the child: at most one of each a thread.
@@ -77,6 +78,7 @@ init(void)
 		ns_fork_vm.unlock = ns_vm_unlock_all;
 		ns_fork_vm.child = ns_vm_fork_child;
 		ns_fork_vm.lock = ns_vm_lock_all;
+		ns_store_release(&ns_maint_pages, ns_vm_zero_visit);
 		/* Pairs with the acquire in ns_vm_init. */
 		ns_store_release(&ready, 1u);
 	}
@@ -154,6 +156,7 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 			ns_store_relaxed(&n->tight, NS_VM_TIGHT);
 			ns_unlock(&n->lock);
 			ns_vm_mag_drain(n);
+			ns_vm_zero_wait(n);
 			ns_lock(&n->lock);
 			drained = true;
 			continue;
@@ -201,21 +204,21 @@ static struct vm_page *
 alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 {
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
+	bool grew = false, missed = false;
 	struct vm_page *m;
-	bool grew = false;
 
 	ns_lock(&n->lock);
 	m = take_above(n, mark, req, &grew);
 	note_tight(n);
-	if (m != NULL && !zero)
-		ns_vm_mag_fill(n);
-	if (m != NULL && zero) {
-		ns_owner_add(&n->zero_asked, 1);
-		ns_owner_add(&n->zero_given, m->zero);
+	if (m != NULL) {
+		ns_vm_mag_fill(n, zero);
+		missed = zero && ns_vm_zero_note(n, m);
 	}
 	ns_unlock(&n->lock);
 	if (ns_unlikely(grew))
 		ns_maint_poke();
+	if (ns_unlikely(missed))
+		ns_maint_call();
 	return m;
 }
 
@@ -311,7 +314,7 @@ ns_vm_assert_allocated(const char *call, const struct vm_page *m)
 #endif
 
 void
-ns_vm_free(struct vm_page *m)
+ns_vm_free(struct vm_page *m, bool zero)
 {
 	struct ns_vm_chunk *c = ns_vm_chunk_of("vm_page_free", m);
 	struct ns_vm_node *n = &ns_vm_nodes[ns_slot_of(m)];
@@ -320,7 +323,7 @@ ns_vm_free(struct vm_page *m)
 
 	if (ns_likely(ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
 		      ns_load_relaxed(&m->wire_count) == 0) &&
-	    ns_vm_mag_push(m))
+	    ns_vm_mag_push(m, zero))
 		return;
 
 	ns_lock(&n->lock);
@@ -333,6 +336,7 @@ ns_vm_free(struct vm_page *m)
 		ns_vm_die("vm_page_free", m, rule);
 	}
 	ns_store_relaxed(&m->state, NS_VM_FREE);
+	m->zero = zero;
 	ns_vm_put(n, c, m);
 	spare = ns_vm_shrink(n, c);
 	note_tight(n);
@@ -370,14 +374,17 @@ ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
 	ns_lock(&n->lock);
 	*st = (struct ns_vm_stat){
 		.pages = n->npages,
-		.free = n->nfree + ns_vm_mag_pages(n),
+		.free = n->nfree + ns_vm_mag_pages(n) + n->zeroing,
 		.reserve = ns_load_relaxed(&n->nreserve),
 		.cached = n->ncached,
 		.reclaimed = n->reclaimed,
 		.low = n->low,
 		.interrupt = n->intr,
-		.zero_asked = n->zero_asked,
-		.zero_given = n->zero_given,
+		.zero_asked = n->zero_asked + ns_vm_mag_zero_given(n),
+		.zero_given = n->zero_given + ns_vm_mag_zero_given(n),
+		.zero_made = n->zero_made,
+		.zero_want = n->zero_want,
+		.zeroed = n->nzeroed,
 		.spilled = ns_load_relaxed(&n->spilled),
 		.denied = ns_load_relaxed(&n->denied),
 		.from_reserve = ns_load_relaxed(&n->from_reserve),
@@ -409,6 +416,7 @@ ns_vm_fork_child(void)
 	for (unsigned s = 0; s < ns_topo.nslots; s++) {
 		ns_lock_init(&ns_vm_nodes[s].lock, NS_RANK_VM);
 		ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
+		ns_vm_nodes[s].zeroing = 0;
 	}
 	ns_vm_wire_fork_child();
 	ns_vm_mag_fork_child();

@@ -73,8 +73,8 @@ ns_vm_from(unsigned home, bool strict, int req)
 	if (ns_unlikely(is_pager) && (req & VM_ALLOC_NORMAL) != 0)
 		req ^= VM_ALLOC_NORMAL | VM_ALLOC_SYSTEM;
 	if (home == NS_NO_SLOT) {
-		if ((req & (VM_ALLOC_INTERRUPT | VM_ALLOC_ZERO)) == 0 &&
-		    (m = ns_vm_mag_pop()) != NULL)
+		if ((req & VM_ALLOC_INTERRUPT) == 0 &&
+		    (m = ns_vm_mag_pop((req & VM_ALLOC_ZERO) != 0)) != NULL)
 			return m;
 		home = ns_vm_home();
 	}
@@ -159,14 +159,42 @@ vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 	return ns_vm_finish(ns_vm_from(slot, true, req), req);
 }
 
+#ifdef NS_DEBUG
+static void
+assert_zero(const char *call, const struct vm_page *m)
+{
+	const uint64_t *w = (const uint64_t *)(void *)m->addr;
+
+	for (size_t i = 0; i < ns_page_size / sizeof(*w); i++)
+		if (w[i] != 0)
+			ns_vm_die(call, m, "it is not zero");
+}
+#else
+#define assert_zero(call, m) ((void)0)
+#endif
+
+static void
+free_page(const char *call, struct vm_page *m, bool zero)
+{
+	ns_vm_chunk_of(call, m);
+	if (ns_load_relaxed(&m->object) != NULL)
+		ns_vm_leave(call, m);
+	ns_vm_free(m, zero);
+	ns_vm_wake_waiters();
+}
+
 ns_export void
 vm_page_free(vm_page_t m)
 {
-	ns_vm_chunk_of("vm_page_free", m);
-	if (ns_load_relaxed(&m->object) != NULL)
-		ns_vm_leave(m);
-	ns_vm_free(m);
-	ns_vm_wake_waiters();
+	free_page("vm_page_free", m, false);
+}
+
+ns_export void
+vm_page_free_zero(vm_page_t m)
+{
+	ns_vm_assert_allocated("vm_page_free_zero", m);
+	assert_zero("vm_page_free_zero", m);
+	free_page("vm_page_free_zero", m, true);
 }
 
 ns_export void *

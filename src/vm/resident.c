@@ -78,12 +78,12 @@ leave(struct vm_page *m, vm_object_t object)
 }
 
 void
-ns_vm_leave(struct vm_page *m)
+ns_vm_leave(const char *call, struct vm_page *m)
 {
-	vm_object_t object = ns_vm_assert_leaving("vm_page_free", m);
+	vm_object_t object = ns_vm_assert_leaving(call, m);
 
 	if (ns_load_relaxed(&m->wire_count) != 0)
-		ns_vm_die("vm_page_free", m, "it is wired");
+		ns_vm_die(call, m, "it is wired");
 	leave(m, object);
 	ns_vm_busy_end(m);
 }
@@ -96,7 +96,7 @@ ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex, struct vm_page *m)
 		return;
 	ns_vm_tree_clear(&object->tree, pindex);
 	ns_store_relaxed(&m->object, NULL);
-	ns_vm_free(m);
+	ns_vm_free(m, false);
 }
 
 /*
@@ -294,5 +294,5 @@ vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 	ns_store_relaxed(&mold->object, NULL);
 	ns_vm_busy_end(mold);
 	if (ns_load_relaxed(&mold->wire_count) == 0)
-		ns_vm_free(mold);
+		ns_vm_free(mold, false);
 }

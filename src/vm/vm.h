@@ -3,9 +3,10 @@
  * vm/vm.h - the inside of the vm layer: pages, chunks and nodes.
  *
  * A page is taken from a node in this order:
- *  0. the CPU's magazine, a dirty page (NORMAL and SYSTEM without ZERO);
- *  1. the node's chunks: a dirty page, or for VM_ALLOC_ZERO a fresh one,
- *     else one of the other kind;
+ *  0. the CPU's magazine (NORMAL and SYSTEM): a dirty page, or for
+ *     VM_ALLOC_ZERO a zero one;
+ *  1. the node's chunks: a dirty page, or for VM_ALLOC_ZERO a zeroed or
+ *     fresh one, else one of the other kind;
  *  2. a new chunk from the node's page pool (NORMAL and SYSTEM only);
  *  3. the page that was cached first, whose contents are lost;
  *  4. the node's reserve (INTERRUPT only);
@@ -60,7 +61,7 @@ struct vm_page {
 	uint16_t lock_epoch;      /* [w] the epoch in which mlock was granted */
 	uint16_t flags;           /* [a] PG_VALID, PG_DIRTY, PG_REFERENCED */
 	uint8_t state;            /* [a] enum ns_vm_state; written [v] or [O] */
-	uint8_t zero;             /* [O] was zero when it was taken */
+	uint8_t zero;             /* [O] was zero when taken; free: is zero */
 	char pad[10];
 };
 _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
@@ -75,6 +76,7 @@ struct ns_vm_chunk {
 	uint32_t nfree;           /* [v] */
 	struct vm_page *pages;    /* [I] */
 	struct vm_page *dirty;    /* [v] freed pages, the last one first */
+	struct vm_page *zeroed;   /* [v] those known to be zero, likewise */
 	struct ns_list link;      /* [v] node->chunks: all of them */
 	struct ns_list free_link; /* [v] node->dirty, or self: not in it */
 	struct ns_list fresh_link; /* [v] node->fresh, or self: not in it */
@@ -139,6 +141,11 @@ struct ns_vm_node {
 	uint32_t tight;        /* [a] enum ns_vm_tight */
 	uint64_t nfree;        /* [v] free pages in chunks */
 	uint64_t npages;       /* [v] pages in chunks, all states */
+	uint64_t nzeroed;      /* [v] free pages that are zero and not fresh */
+	uint64_t zero_want;    /* [v] as many shall be: zero.c */
+	uint64_t zero_seen;    /* [v] zero_asked, at zero.c's last visit */
+	bool zero_missed;      /* [v] a ZERO request got another since */
+	uint32_t zeroing;      /* [a] pages being zeroed; written [v] */
 	struct ns_list dirty;  /* [v] chunks with free pages to use first */
 	struct ns_list fresh;  /* [v] chunks with pages known to be zero */
 	struct ns_list chunks; /* [v] */
@@ -149,6 +156,7 @@ struct ns_vm_node {
 	struct ns_vm_record *records[NS_VM_KINDS]; /* [v] free ones */
 	uint64_t zero_asked;   /* [a] written under [v], as the next */
 	uint64_t zero_given;   /* [a] */
+	uint64_t zero_made;    /* [v] pages that zero.c zeroed */
 	uint64_t spilled;      /* [a] pages from here asked of another node */
 	uint64_t denied;       /* [a] requests that found nothing here */
 	uint64_t from_reserve; /* [a] */
@@ -164,7 +172,7 @@ int ns_vm_init(void);
 
 /* node.c */
 struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
-void ns_vm_free(struct vm_page *m);
+void ns_vm_free(struct vm_page *m, bool zero); /* @zero: it is zero */
 /* Pages that were free already go back into their chunks. */
 void ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count);
 
@@ -184,6 +192,7 @@ void ns_vm_assert_allocated(const char *call, const struct vm_page *m);
 /* chunk.c; the node's lock is held, except by ns_vm_grow's caller */
 bool ns_vm_grow(struct ns_vm_node *n, bool zero);
 struct vm_page *ns_vm_take(struct ns_vm_node *n, bool zero);
+/* m->zero tells which list. */
 void ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m);
 /* A run to give back, once the lock is dropped; NULL: none. */
 struct ns_unit *ns_vm_shrink(struct ns_vm_node *n, struct ns_vm_chunk *c);
@@ -259,7 +268,7 @@ _Noreturn void ns_vm_die_object(const char *call, const void *object,
 vm_page_t ns_vm_object_alloc(const char *call, vm_object_t object,
 			     vm_pindex_t pindex, unsigned slot, int req);
 vm_object_t ns_vm_assert_leaving(const char *call, struct vm_page *m);
-void ns_vm_leave(struct vm_page *m);
+void ns_vm_leave(const char *call, struct vm_page *m);
 void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
 		       struct vm_page *m);
 
@@ -288,13 +297,14 @@ ns_vm_mark(const struct ns_vm_node *n, int req)
 }
 
 /* magazine.c */
-struct vm_page *ns_vm_mag_pop(void);
-bool ns_vm_mag_push(struct vm_page *m);
-void ns_vm_mag_fill(struct ns_vm_node *n);
+struct vm_page *ns_vm_mag_pop(bool zero);
+bool ns_vm_mag_push(struct vm_page *m, bool zero);
+void ns_vm_mag_fill(struct ns_vm_node *n, bool zero);
 void ns_vm_mag_drain(struct ns_vm_node *n);
 void ns_vm_mag_slacken(struct ns_vm_node *n);
 struct vm_page *ns_vm_mag_rob(const struct ns_vm_node *n);
 uint64_t ns_vm_mag_pages(const struct ns_vm_node *n);
+uint64_t ns_vm_mag_zero_given(const struct ns_vm_node *n);
 void ns_vm_mag_fork_child(void);
 
 /* reserve.c */
@@ -302,6 +312,11 @@ bool ns_vm_reserve_ticket(struct ns_vm_node *n);
 void ns_vm_reserve_push(struct ns_vm_node *n, struct vm_page *m);
 struct vm_page *ns_vm_reserve_pop(struct ns_vm_node *n);
 void ns_vm_reserve_fork_child(struct ns_vm_node *n);
+
+/* zero.c */
+bool ns_vm_zero_note(struct ns_vm_node *n, const struct vm_page *m);
+void ns_vm_zero_wait(const struct ns_vm_node *n);
+void ns_vm_zero_visit(void);
 
 /* wire.c */
 void ns_vm_wire_new(struct vm_page *m, bool lock);
@@ -321,7 +336,8 @@ struct ns_vm_stat {
 	uint64_t pages, free, reserve; /* free: without the reserve */
 	uint64_t low, interrupt;       /* watermarks, in pages */
 	uint64_t cached, reclaimed;
-	uint64_t zero_asked, zero_given, spilled, denied, from_reserve;
+	uint64_t zero_asked, zero_given, zero_made, zero_want, zeroed;
+	uint64_t spilled, denied, from_reserve;
 };
 void ns_vm_stat(unsigned slot, struct ns_vm_stat *st);
 

@@ -59,6 +59,13 @@ do_flags_of_free(void *m)
 }
 
 static void
+do_free_nonzero(void *m)
+{
+	((char *)vm_page_addr(m))[vm_page_size() - 1] = 1;
+	vm_page_free_zero(m);
+}
+
+static void
 wrong_states(int node)
 {
 	vm_page_t m = vm_page_alloc_domain(NULL, 0, node, NORMAL);
@@ -75,8 +82,11 @@ wrong_states(int node)
 #ifdef NS_DEBUG
 	CHECK_ABORTS(do_flags_of_free, m,
 		     line("vm_page_flags", m, "it is free"));
+	CHECK_ABORTS(do_free_nonzero, m,
+		     line("vm_page_free_zero", m, "it is not zero"));
 #else
 	(void)do_flags_of_free;
+	(void)do_free_nonzero;
 #endif
 	vm_page_wire(m);
 	CHECK_ABORTS(do_free, m, line("vm_page_free", m, "it is wired"));

@@ -162,6 +162,245 @@ recycled_runs(void *arg)
 	}
 }
 
+/* What is freed as zero comes back to who asks for zeros, and is counted. */
+static void
+freed_as_zero(void *arg)
+{
+	struct set s = { NULL, 0, 0 }, kept = { NULL, 0, 0 };
+	struct ns_vm_stat before, st;
+	size_t i, n = 500;
+	vm_page_t m;
+
+	boot(arg);
+	pin_home();
+	/* Every other page stays, and so no chunk goes back to the pool. */
+	for (i = 0; i < 2 * n; i++) {
+		m = vm_page_alloc(NULL, 0, NORMAL);
+		REQUIRE(m != NULL);
+		memset(vm_page_addr(m), 0, ns_page_size);
+		set_add(i % 2 == 0 ? &s : &kept, m);
+	}
+	ns_vm_stat(0, &before);
+	while (s.n > 0)
+		vm_page_free_zero(s.page[--s.n]);
+	ns_vm_check(0);
+	for (i = 0; i < n; i++) {
+		m = alloc_checked(NORMAL | VM_ALLOC_ZERO);
+		REQUIRE(m != NULL);
+		CHECK_EQ(vm_page_flags(m), PG_ZERO);
+		set_add(&s, m);
+	}
+	ns_vm_stat(0, &st);
+	CHECK_EQ(st.zero_asked - before.zero_asked, n);
+	CHECK_EQ(st.zero_given - before.zero_given, n);
+
+	/* The last one of them is the next one's. */
+	m = s.page[--s.n];
+	vm_page_free_zero(m);
+	CHECK_EQ(vm_page_alloc(NULL, 0, NORMAL | VM_ALLOC_ZERO), m);
+	vm_page_free(m);
+	set_free(&s);
+	set_free(&kept);
+	ns_vm_check(0);
+}
+
+/* All pages of the node, written to; then free. */
+static void
+dirty_all(void)
+{
+	struct set s = { NULL, 0, 0 };
+
+	drain(&s, 0, NORMAL);
+	for (size_t i = 0; i < s.n; i++)
+		memset(vm_page_addr(s.page[i]), 0xab, ns_page_size);
+	set_free(&s);
+	free(s.page);
+}
+
+/* As many pages as are zero, of @count asked for and kept. */
+static size_t
+ask(struct set *s, size_t count)
+{
+	size_t zero = 0;
+	vm_page_t m;
+
+	while (count-- > 0) {
+		m = alloc_checked(NORMAL | VM_ALLOC_ZERO);
+		REQUIRE(m != NULL);
+		zero += (vm_page_flags(m) & PG_ZERO) != 0;
+		memset(vm_page_addr(m), 0xcd, ns_page_size);
+		set_add(s, m);
+	}
+	return zero;
+}
+
+/* Zeroed pages are kept for who asks, more for who asks more, and no others. */
+static void
+kept_ready(void *arg)
+{
+	struct set s = { NULL, 0, 0 };
+	struct ns_vm_stat st;
+	uint64_t want;
+
+	boot(arg);
+	pin_home();
+	dirty_all();
+	ns_vm_zero_visit();
+	ns_vm_stat(0, &st);
+	CHECK_EQ(st.zero_made, 0);
+
+	/* Fresh pages may be left in a chunk that came back. */
+	while (ask(&s, 1) != 0)
+		;
+	ns_vm_zero_visit();
+	ns_vm_check(0);
+	ns_vm_stat(0, &st);
+	want = st.zero_want;
+	CHECK(want > 0);
+	CHECK_EQ(st.zeroed, want);
+	CHECK_EQ(st.zero_made, want);
+	CHECK_EQ(ask(&s, want), want);
+	CHECK_EQ(ask(&s, 1), 0);
+
+	ns_vm_zero_visit();
+	ns_vm_stat(0, &st);
+	CHECK_EQ(st.zero_want, 2 * want);
+	CHECK_EQ(ask(&s, 2 * want), 2 * want);
+	set_free(&s);
+
+	/* Asked and served: as before.  Not asked at all: less, in the end 0.
+	 */
+	ns_vm_zero_visit();
+	ns_vm_stat(0, &st);
+	CHECK_EQ(st.zero_want, 2 * want);
+	while (st.zero_want > 0) {
+		want = st.zero_want;
+		ns_vm_zero_visit();
+		ns_vm_stat(0, &st);
+		CHECK_EQ(st.zero_want, want / 2);
+	}
+	ns_vm_check(0);
+}
+
+static uint32_t stop; /* [a] */
+
+static void *
+visitor(void *arg)
+{
+	while (ns_load_relaxed(&stop) == 0) {
+		ns_vm_zero_visit();
+		sched_yield();
+	}
+	return arg;
+}
+
+static void *
+churn(void *arg)
+{
+	uint64_t rnd = (uintptr_t)arg;
+	vm_page_t m[64] = { NULL };
+
+	for (int i = 0; i < 20000; i++) {
+		size_t at = test_random(&rnd) % NS_ARRAY_LEN(m);
+
+		if (m[at] == NULL) {
+			m[at] = vm_page_alloc(NULL, 0, NORMAL | VM_ALLOC_ZERO);
+			REQUIRE(m[at] != NULL);
+			if ((vm_page_flags(m[at]) & PG_ZERO) != 0)
+				CHECK(all_zero(vm_page_addr(m[at]),
+					       ns_page_size));
+			memset(vm_page_addr(m[at]), i, 128);
+		} else if (test_random(&rnd) % 4 == 0) {
+			memset(vm_page_addr(m[at]), 0, ns_page_size);
+			vm_page_free_zero(m[at]);
+			m[at] = NULL;
+		} else {
+			vm_page_free(m[at]);
+			m[at] = NULL;
+		}
+	}
+	for (size_t at = 0; at < NS_ARRAY_LEN(m); at++)
+		if (m[at] != NULL)
+			vm_page_free(m[at]);
+	return NULL;
+}
+
+/* Zeroing against four threads that allocate and free. */
+static void
+zeroing_at_once(void *arg)
+{
+	pthread_t t[5];
+	struct ns_vm_stat st;
+
+	boot(arg);
+	dirty_all();
+	for (uintptr_t i = 0; i < 5; i++)
+		REQUIRE(pthread_create(&t[i], NULL, i < 4 ? churn : visitor,
+				       (void *)(i + 1)) == 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	ns_store_relaxed(&stop, 1u);
+	pthread_join(t[4], NULL);
+	ns_vm_check(0);
+	ns_vm_stat(0, &st);
+	CHECK(st.zero_asked > 0 && st.zero_given > 0);
+}
+
+/* No request fails for a page that is being zeroed. */
+static void
+none_missing(void *arg)
+{
+	struct set s = { NULL, 0, 0 };
+	size_t all, round;
+	pthread_t t;
+
+	boot(arg);
+	pin_home();
+	all = drain(&s, 0, NORMAL);
+	set_free(&s);
+	REQUIRE(pthread_create(&t, NULL, visitor, NULL) == 0);
+	for (round = 0; round < 50; round++) {
+		CHECK_EQ(drain(&s, 0, NORMAL | VM_ALLOC_ZERO), all);
+		check_distinct(&s);
+		set_free(&s);
+	}
+	ns_store_relaxed(&stop, 1u);
+	pthread_join(t, NULL);
+	ns_vm_check(0);
+}
+
+/* The maintenance thread, once a process has one, zeroes for who asks. */
+static void
+thread_zeroes(void *arg)
+{
+	struct set s = { NULL, 0, 0 }, kept = { NULL, 0, 0 };
+	size_t count;
+	struct ns_vm_stat st;
+	vm_page_t m;
+
+	boot(arg);
+	pin_home();
+	count = (32ul << 20) / ns_page_size;
+	for (size_t i = 0; i < count; i++) {
+		m = vm_page_alloc(NULL, 0, NORMAL);
+		REQUIRE(m != NULL);
+		memset(vm_page_addr(m), 0xef, ns_page_size);
+		set_add(i % 2 == 0 ? &s : &kept, m);
+	}
+	set_free(&s);
+	do {
+		m = alloc_checked(NORMAL | VM_ALLOC_ZERO);
+		REQUIRE(m != NULL);
+		memset(vm_page_addr(m), 0xef, ns_page_size);
+		vm_page_free(m);
+		sched_yield();
+		ns_vm_stat(0, &st);
+	} while (st.zero_made == 0);
+	CHECK(st.zero_given < st.zero_asked);
+	set_free(&kept);
+	ns_vm_check(0);
+}
+
 int
 main(void)
 {
@@ -180,6 +419,13 @@ main(void)
 	CASE(preference, &machines[0]);
 	CASE(no_pile, &machines[0]);
 	CASE(recycled_runs, &machines[0]);
+	CASE(freed_as_zero, &machines[0]);
+	CASE(thread_zeroes, &machines[0]);
+	for (size_t i = 1; i < NS_ARRAY_LEN(machines); i++) {
+		CASE(kept_ready, &machines[i]);
+		CASE(zeroing_at_once, &machines[i]);
+		CASE(none_missing, &machines[i]);
+	}
 	CASE(random_use, &purging);
 	CASE(recycled_runs, &purging);
 	return test_done();

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/zero.c - zeroed pages, kept ready for VM_ALLOC_ZERO.
+ *
+ * 1. The maintenance thread zeroes freed pages of a node until it has as many
+ *    as it wants.  It is called by the first ZERO request since its last visit
+ *    that got a page which is not known to be zero.
+ * 2. How many it wants is set by use: a visit after such a miss doubles it,
+ *    from one cluster up to ZERO_BYTES; one without a single ZERO request
+ *    since the last halves it.  A node that nobody asks for zeros wants none.
+ * 3. It zeroes one page at a time, without the node's lock, while the node
+ *    holds low + keep pages.  A request that would fail meanwhile waits for
+ *    that page, as it drains the magazines; an INTERRUPT request does not.
+ */
+#include "vm/vm.h"
+
+#include <sched.h>
+#include <string.h>
+
+#define ZERO_BYTES (8ul << 20) /* what one core zeroes in a millisecond */
+
+/* Counts a ZERO request that got @m.  True: the first miss, call.  [v] */
+bool
+ns_vm_zero_note(struct ns_vm_node *n, const struct vm_page *m)
+{
+	bool first = !m->zero && !n->zero_missed;
+
+	ns_owner_add(&n->zero_asked, 1);
+	ns_owner_add(&n->zero_given, m->zero);
+	n->zero_missed |= first;
+	return first;
+}
+
+/* Until the page that is being zeroed, if any, is back.  Without the lock. */
+void
+ns_vm_zero_wait(const struct ns_vm_node *n)
+{
+	while (ns_load_relaxed(&n->zeroing) != 0)
+		sched_yield();
+}
+
+/* See 2.  [v] */
+static void
+set_goal(struct ns_vm_node *n)
+{
+	uint64_t asked = n->zero_asked + ns_vm_mag_zero_given(n);
+
+	if (n->zero_missed)
+		n->zero_want = ns_min(ns_max(2 * n->zero_want, n->intr),
+				      ZERO_BYTES / ns_page_size);
+	else if (asked == n->zero_seen)
+		n->zero_want /= 2;
+	n->zero_seen = asked;
+	n->zero_missed = false;
+}
+
+/* A dirty page to zero, if the node wants one and can spare it.  [v] */
+static struct vm_page *
+next_page(struct ns_vm_node *n)
+{
+	if (n->nzeroed >= n->zero_want || ns_list_empty(&n->dirty) ||
+	    ns_vm_held(n) <= n->low + n->keep)
+		return NULL;
+	return ns_vm_take(n, false);
+}
+
+/* The lock is held, and dropped while the page is zeroed. */
+static void
+zero_page(struct ns_vm_node *n, struct vm_page *m)
+{
+	struct ns_vm_chunk *c = ns_vm_chunk_of("zero", m);
+	struct ns_unit *spare;
+
+	ns_owner_add(&n->zeroing, 1);
+	ns_unlock(&n->lock);
+	memset(m->addr, 0, ns_page_size);
+	m->zero = 1;
+	ns_lock(&n->lock);
+	ns_owner_add(&n->zeroing, -1u);
+	ns_owner_add(&n->zero_made, 1);
+	ns_vm_put(n, c, m);
+	spare = ns_vm_shrink(n, c);
+	if (spare == NULL)
+		return;
+	ns_unlock(&n->lock);
+	ns_vm_give_back(spare);
+	ns_lock(&n->lock);
+}
+
+static void
+visit(struct ns_vm_node *n)
+{
+	struct vm_page *m;
+
+	ns_lock(&n->lock);
+	set_goal(n);
+	while ((m = next_page(n)) != NULL)
+		zero_page(n, m);
+	ns_unlock(&n->lock);
+}
+
+/* The maintenance thread's, through ns_maint_pages. */
+void
+ns_vm_zero_visit(void)
+{
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		if (ns_load_relaxed(&ns_vm_nodes[s].used) != 0)
+			visit(&ns_vm_nodes[s]);
+}
