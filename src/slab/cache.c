@@ -352,18 +352,25 @@ kmem_cache_alloc(struct kmem_cache *c, gfp_t flags)
 	return alloc_at(c, ns_at_home(h) ? h : NULL, NS_NO_SLOT, flags);
 }
 
-ns_export void *
-kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
+static ns_noinline void *
+alloc_node_slow(struct kmem_cache *c, gfp_t flags, int node)
 {
-	struct ns_thread *t = ns_home->thread;
 	unsigned slot;
 
 	if (node == NUMA_NO_NODE)
 		return kmem_cache_alloc(c, flags);
 	slot = ns_slot_of_node(node);
-	if (ns_unlikely(slot == NS_NO_SLOT))
-		return NULL;
-	return alloc_at(c, t != NULL ? t->slot[slot].heap : NULL, slot, flags);
+	return slot != NS_NO_SLOT ? alloc_at(c, NULL, slot, flags) : NULL;
+}
+
+ns_export void *
+kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
+{
+	void *obj = NULL;
+
+	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0))
+		obj = pop_from(ns_heap_on(node), c);
+	return ns_likely(obj != NULL) ? obj : alloc_node_slow(c, flags, node);
 }
 
 ns_export void *

@@ -282,12 +282,34 @@ ns_slot_of_node(int node)
 	unsigned slot = NS_NO_SLOT;
 
 	if (ns_init() == 0 && node >= 0 && node < NS_MAX_NODES)
-		slot = ns_topo.slot_of_node[node];
-	if (slot == NS_NO_SLOT || !ns_topo.allowed[slot]) {
+		slot = ns_topo.usable[node];
+	if (slot == NS_NO_SLOT)
 		errno = EINVAL;
-		return NS_NO_SLOT;
-	}
 	return slot;
+}
+
+/*
+ * The thread's heap on a named node, or ns_heap_none: no such node, none of
+ * its heaps there yet, or nobody is awake.  No call, and the home node's in
+ * two comparisons.
+ */
+ns_inline struct ns_heap *
+ns_heap_on(int node)
+{
+	struct ns_heap *h = ns_home;
+	struct ns_thread *t;
+	unsigned slot;
+
+	if (ns_unlikely((unsigned)node >= NS_MAX_NODES))
+		return &ns_heap_none;
+	slot = ns_topo.usable[node];
+	if (slot == h->slot)
+		return h;
+	t = h->thread;
+	if (ns_unlikely(t == NULL || slot >= t->nslots))
+		return &ns_heap_none;
+	h = t->slot[slot].heap;
+	return ns_likely(h != NULL) ? h : &ns_heap_none;
 }
 
 /* large.c: blocks of their own run; @align a power of two. */
