@@ -42,6 +42,10 @@ void ns_debug_prepare(slab_flags_t flags);
 unsigned ns_debug_lay_out(struct kmem_cache *c, unsigned size, unsigned align,
 			  slab_flags_t flags, unsigned plain);
 
+/* One more object is in use, unless that is above the limit; one less is. */
+bool ns_debug_charge(struct kmem_cache *c);
+void ns_debug_uncharge(struct kmem_cache *c);
+
 /*
  * At each allocation, before each free, and when the slab goes: they die of
  * what they find.  ns_debug_free leaves bad pointers to its caller, and tells

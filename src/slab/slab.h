@@ -199,6 +199,8 @@ struct kmem_cache {
 	uint32_t lead;  /* [I] bytes before a slab's first object */
 	uint32_t zone;  /* [I] end of the zone behind an object, or 0 */
 	uint32_t track; /* [I] offset of its two tracks, or 0 */
+	uint64_t limit; /* [I] objects in use at most, or 0 */
+	uint64_t taken; /* [a] objects in use, if there is a limit */
 	struct ns_depot *depots; /* [I] by slot */
 	struct ns_list link;     /* [c] the list of all caches */
 	char name[32];           /* [I] */
@@ -455,6 +457,9 @@ int ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
 /* This process; never fails once initialised, 0 nodes before. */
 unsigned ns_figures(struct ns_node_figures *out, unsigned max);
 void ns_figures_of(unsigned slot, struct ns_node_figures *out);
+/* Of one cache: live, cached and slabs are its own. */
+void ns_figures_of_cache(unsigned slot, const struct kmem_cache *c,
+			 struct ns_node_figures *out);
 
 #pragma GCC visibility pop
 #endif
