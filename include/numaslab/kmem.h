@@ -37,13 +37,15 @@ struct kmem_cache;
 
 /*
  * Debugging: each call then takes the slow path.  NUMASLAB_SLAB_DEBUG sets
- * the same for caches by name.
+ * the same for caches by name.  Of the requests to a cache with SLAB_FAILSLAB
+ * every NUMASLAB_FAILSLABth fails with ENOMEM, but none with __GFP_NOFAIL.
  */
 #define SLAB_CONSISTENCY_CHECKS ((slab_flags_t)0x0100u) /* F: tell of both */
 #define SLAB_RED_ZONE           ((slab_flags_t)0x0200u) /* Z: around objects */
 #define SLAB_POISON             ((slab_flags_t)0x0400u) /* P: while free */
 #define SLAB_STORE_USER         ((slab_flags_t)0x0800u) /* U: call stacks */
 #define SLAB_TRACE              ((slab_flags_t)0x1000u) /* T: a line a call */
+#define SLAB_FAILSLAB           ((slab_flags_t)0x2000u) /* A: made to fail */
 
 /*
  * kmem_cache_create - create a cache of objects.

@@ -100,7 +100,7 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	}
 	c->ctor = c->user_ctor = args->ctor;
 	c->limit = args->limit;
-	c->taken = 0;
+	c->taken = c->requests = 0;
 	c->use = c->limit != 0 ? NS_USE_SPECIAL : NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
 	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
@@ -325,6 +325,10 @@ alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 	struct ns_retry r = { .gfp = flags };
 	void *obj;
 
+	if (ns_unlikely(ns_is_special(c)) && ns_debug_fails(c, flags)) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	do
 		obj = ns_unlikely(ns_is_special(c))
 			  ? alloc_special(c, slot, r.gfp)

@@ -47,12 +47,14 @@ flag_of(char letter)
 		return SLAB_STORE_USER;
 	case 'T':
 		return SLAB_TRACE;
+	case 'A':
+		return SLAB_FAILSLAB;
 	default:
 		return 0;
 	}
 }
 
-/* The letters at *@s; none are all but T.  Moves *@s behind them. */
+/* The letters at *@s; none are all but T and A.  Moves *@s behind them. */
 static slab_flags_t
 read_flags(const char **s)
 {
@@ -61,7 +63,7 @@ read_flags(const char **s)
 	uint32_t zero = 0;
 
 	if (**s == '\0' || **s == ',' || **s == ';')
-		return NS_DEBUG_FLAGS & ~SLAB_TRACE;
+		return NS_DEBUG_FLAGS & ~(SLAB_TRACE | SLAB_FAILSLAB);
 	for (; **s != '\0' && **s != ',' && **s != ';'; ++*s) {
 		flags |= flag_of(**s);
 		if (flag_of(**s) == 0 && **s != '-' &&
@@ -236,6 +238,14 @@ trace(const struct kmem_cache *c, const char *what, const void *obj)
 	if ((c->flags & SLAB_TRACE) != 0)
 		ns_warn("trace %s: %s %p, node %d, thread %d", c->name, what,
 			obj, numaslab_node_of(obj), ns_os_tid());
+}
+
+bool
+ns_debug_fails(struct kmem_cache *c, gfp_t gfp)
+{
+	return (c->flags & SLAB_FAILSLAB) != 0 && ns_options.failslab != 0 &&
+	       (gfp & __GFP_NOFAIL) == 0 &&
+	       ns_add_relaxed(&c->requests, 1ul) % ns_options.failslab == 0;
 }
 
 bool

@@ -196,11 +196,12 @@ struct kmem_cache {
 	uint64_t inverse;             /* [I] */
 	void (*ctor)(void *);         /* [I] */
 	void (*user_ctor)(void *);    /* [I] the program's */
-	uint32_t lead;  /* [I] bytes before a slab's first object */
-	uint32_t zone;  /* [I] end of the zone behind an object, or 0 */
-	uint32_t track; /* [I] offset of its two tracks, or 0 */
-	uint64_t limit; /* [I] objects in use at most, or 0 */
-	uint64_t taken; /* [a] objects in use, if there is a limit */
+	uint32_t lead;     /* [I] bytes before a slab's first object */
+	uint32_t zone;     /* [I] end of the zone behind an object, or 0 */
+	uint32_t track;    /* [I] offset of its two tracks, or 0 */
+	uint64_t limit;    /* [I] objects in use at most, or 0 */
+	uint64_t taken;    /* [a] objects in use, if there is a limit */
+	uint64_t requests; /* [a] under SLAB_FAILSLAB */
 	struct ns_depot *depots; /* [I] by slot */
 	struct ns_list link;     /* [c] the list of all caches */
 	char name[32];           /* [I] */

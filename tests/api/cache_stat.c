@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* kmem.h: kmem_cache_stat, kmem_cache_for_each, limits, SLAB_NO_MERGE. */
+/* kmem.h: kmem_cache_stat, kmem_cache_for_each, limits, SLAB_FAILSLAB. */
 #include <numaslab/kmem.h>
 #include <numaslab/numaslab.h>
 
@@ -270,11 +270,54 @@ test_limit(void)
 	kmem_cache_destroy(c);
 }
 
+/* --- SLAB_FAILSLAB: every third request --- */
+
+static void
+check_fails(struct kmem_cache *c, int does)
+{
+	unsigned failed = 0;
+	void *p;
+
+	for (unsigned i = 0; i < 300; i++) {
+		errno = 0;
+		p = i % 2 ? kmem_cache_alloc(c, GFP_KERNEL)
+			  : kmem_cache_alloc_node(c, GFP_KERNEL, 1);
+		CHECK_EQ(p == NULL, does && i % 3 == 2);
+		CHECK_EQ(errno == ENOMEM, p == NULL);
+		failed += p == NULL;
+		kmem_cache_free(c, p);
+	}
+	CHECK_EQ(failed, does ? 100 : 0);
+	for (unsigned i = 0; i < 30; i++) {
+		p = kmem_cache_alloc(c, GFP_KERNEL | __GFP_NOFAIL);
+		CHECK(p != NULL);
+		kmem_cache_free(c, p);
+	}
+	if (does) {
+		CHECK_ERRNO(kmem_cache_alloc_bulk(c, 0, 3, objs), 0, ENOMEM);
+		CHECK_EQ(kmem_cache_alloc_bulk(c, 0, 2, objs), 2);
+		kmem_cache_free_bulk(c, 2, objs);
+		CHECK_EQ(stat_of(c, NUMA_NO_NODE).active, 0);
+	}
+	kmem_cache_destroy(c);
+}
+
+static void
+test_failslab(void)
+{
+	check_fails(create("flagged", 50, SLAB_FAILSLAB, NULL), 1);
+	check_fails(create("by_name", 50, 0, NULL), 1);
+	check_fails(create("watched", 50, SLAB_POISON, NULL), 0);
+	check_fails(create("ordinary", 50, 0, NULL), 0);
+}
+
 int
 main(int argc, char **argv)
 {
 	(void)argc;
 	test_env(argv, "NUMASLAB_FAKE_NODES", "4");
+	test_env(argv, "NUMASLAB_SLAB_DEBUG", "A,by_name");
+	test_env(argv, "NUMASLAB_FAILSLAB", "3");
 	test_counts();
 	test_counts_across_threads();
 	test_errors();
@@ -282,5 +325,6 @@ main(int argc, char **argv)
 	test_no_color();
 	test_for_each();
 	test_limit();
+	test_failslab();
 	return test_done();
 }
