@@ -20,6 +20,7 @@
 #include <numaslab/gfp.h>
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,16 +33,19 @@ struct kmem_cache;
 #define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x0001u) /* align to cache lines */
 #define SLAB_PANIC         ((slab_flags_t)0x0002u) /* abort if create fails */
 #define SLAB_NO_COLOR      ((slab_flags_t)0x0004u) /* no color offsets */
+#define SLAB_NO_MERGE      ((slab_flags_t)0x0008u) /* none is ever merged */
 
 /*
  * Debugging: each call then takes the slow path.  NUMASLAB_SLAB_DEBUG sets
- * the same for caches by name.
+ * the same for caches by name.  Of the requests to a cache with SLAB_FAILSLAB
+ * every NUMASLAB_FAILSLABth fails with ENOMEM, but none with __GFP_NOFAIL.
  */
 #define SLAB_CONSISTENCY_CHECKS ((slab_flags_t)0x0100u) /* F: tell of both */
 #define SLAB_RED_ZONE           ((slab_flags_t)0x0200u) /* Z: around objects */
 #define SLAB_POISON             ((slab_flags_t)0x0400u) /* P: while free */
 #define SLAB_STORE_USER         ((slab_flags_t)0x0800u) /* U: call stacks */
 #define SLAB_TRACE              ((slab_flags_t)0x1000u) /* T: a line a call */
+#define SLAB_FAILSLAB           ((slab_flags_t)0x2000u) /* A: made to fail */
 
 /*
  * kmem_cache_create - create a cache of objects.
@@ -69,6 +73,8 @@ struct kmem_cache_args {
 	unsigned int align;              /* bytes, as @align */
 	unsigned int freeptr_offset;     /* bytes; used with the next */
 	unsigned int use_freeptr_offset; /* 0 or 1 */
+	unsigned int no_color;           /* 0, or 1: as SLAB_NO_COLOR */
+	unsigned long limit;             /* objects in use; 0: no limit */
 	void (*ctor)(void *);
 };
 
@@ -77,8 +83,11 @@ struct kmem_cache_args {
  * freeptr_offset is where in an object a free one may keep two words, though
  * a constructor made it: an object then needs no room behind it.  A multiple
  * of 8, and two words before the end of the object.
+ * With a limit a request fails as if there was no memory while so many objects
+ * are in use; each call then takes the slow path, to be counted.
  * @args may be NULL.  Errors and ownership as above; EINVAL also for a
- * freeptr_offset that does not fit.  After Linux's kmem_cache_args.
+ * freeptr_offset that does not fit, and a no_color above 1.  After Linux's
+ * kmem_cache_args.
  */
 struct kmem_cache *kmem_cache_create_args(const char *name, unsigned int size,
 					  const struct kmem_cache_args *args,
@@ -129,6 +138,42 @@ unsigned int kmem_cache_size(struct kmem_cache *cache);
 
 /* kmem_cache_name - the cache's name, valid as long as the cache is. */
 const char *kmem_cache_name(struct kmem_cache *cache);
+
+/* What a cache is and has on a node, or on all of them. */
+struct kmem_cache_stat {
+	int node;                  /* as asked for */
+	unsigned int object_size;  /* bytes, as created */
+	unsigned int stride;       /* bytes from an object to the next */
+	unsigned int slab_size;    /* bytes of a slab */
+	unsigned int slab_objects; /* objects of a slab */
+	unsigned int color_offset; /* bytes a slab's start moves on by */
+	unsigned int color_period; /* slabs until it is back; 1: no colors */
+	unsigned int color_cost;   /* bytes of a slab without objects for it */
+	uint64_t slabs;
+	uint64_t objects; /* that the slabs have room for */
+	uint64_t active;  /* in use by the program */
+	uint64_t bytes;   /* of all the slabs */
+};
+
+/*
+ * kmem_cache_stat - what @cache has on a node, into @st.
+ * @node: the operating system's number, or NUMA_NO_NODE for the sum of all.
+ * Each figure is right at some moment of the call, and all are exact while no
+ * other thread uses the cache.  Walks the descriptors of the node's memory.
+ * Returns 0, or -1 with errno EINVAL (a node that cannot serve).  After the
+ * columns of Linux's slabinfo(5).
+ */
+int kmem_cache_stat(struct kmem_cache *cache, int node,
+		    struct kmem_cache_stat *st);
+
+/*
+ * kmem_cache_for_each - call @fn for each cache, kmalloc's first, with @arg,
+ * until it returns other than 0; returns that, or 0.
+ * The list is locked meanwhile: @fn must not create or destroy a cache, nor
+ * fork, nor keep a cache that another thread may destroy.
+ */
+int kmem_cache_for_each(int (*fn)(struct kmem_cache *cache, void *arg),
+			void *arg);
 
 /*
  * kmem_cache_alloc - allocate an object on the calling thread's node.

@@ -99,7 +99,9 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 		s = c->link_off + (unsigned)sizeof(struct ns_free);
 	}
 	c->ctor = c->user_ctor = args->ctor;
-	c->use = NS_USE_CACHE;
+	c->limit = args->limit;
+	c->taken = c->requests = 0;
+	c->use = c->limit != 0 ? NS_USE_SPECIAL : NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
 	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
 			      flags);
@@ -109,7 +111,8 @@ static bool
 args_fit(unsigned size, const struct kmem_cache_args *args)
 {
 	if ((args->align != 0 && !ns_is_pow2(args->align)) ||
-	    args->align > 4096 || args->use_freeptr_offset > 1)
+	    args->align > 4096 || args->use_freeptr_offset > 1 ||
+	    args->no_color > 1)
 		return false;
 	return !args->use_freeptr_offset ||
 	       (args->freeptr_offset % sizeof(void *) == 0 &&
@@ -121,8 +124,9 @@ static int
 create(const char *name, unsigned size, const struct kmem_cache_args *args,
        slab_flags_t flags, struct kmem_cache **cache)
 {
-	const slab_flags_t known =
-	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | NS_DEBUG_FLAGS;
+	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
+				   SLAB_NO_COLOR | SLAB_NO_MERGE |
+				   NS_DEBUG_FLAGS;
 	struct kmem_cache *c = NULL;
 	unsigned s;
 
@@ -131,7 +135,7 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 		return EINVAL;
 	if (ns_init() != 0)
 		return ENOMEM;
-	flags |= ns_debug_flags_of(name);
+	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
 	ns_debug_prepare(flags);
 	ns_lock(&ns_caches_lock);
 	if (!ns_list_empty(&unused) || more_descriptors()) {
@@ -296,6 +300,24 @@ pop_from(struct ns_heap *h, const struct kmem_cache *c)
 	return ns_bin_pop(&h->bin[c->id], c->link_off);
 }
 
+/* Of a cache whose objects are watched or counted. */
+static void *
+alloc_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
+{
+	void *obj = NULL;
+
+	if (!ns_debug_charge(c)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	obj = ns_cache_alloc(c, slot, gfp);
+	if (obj != NULL)
+		ns_debug_alloc(c, obj);
+	else
+		ns_debug_uncharge(c);
+	return obj;
+}
+
 /* No object at hand: here the flags matter. */
 static ns_noinline void *
 alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
@@ -303,11 +325,15 @@ alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 	struct ns_retry r = { .gfp = flags };
 	void *obj;
 
+	if (ns_unlikely(ns_is_special(c)) && ns_debug_fails(c, flags)) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	do
-		obj = ns_cache_alloc(c, slot, r.gfp);
+		obj = ns_unlikely(ns_is_special(c))
+			  ? alloc_special(c, slot, r.gfp)
+			  : ns_cache_alloc(c, slot, r.gfp);
 	while (ns_unlikely(obj == NULL) && ns_retry(&r));
-	if (ns_unlikely(ns_is_special(c)) && obj != NULL)
-		ns_debug_alloc(c, obj);
 	return obj;
 }
 
@@ -352,18 +378,25 @@ kmem_cache_alloc(struct kmem_cache *c, gfp_t flags)
 	return alloc_at(c, ns_at_home(h) ? h : NULL, NS_NO_SLOT, flags);
 }
 
-ns_export void *
-kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
+static ns_noinline void *
+alloc_node_slow(struct kmem_cache *c, gfp_t flags, int node)
 {
-	struct ns_thread *t = ns_home->thread;
 	unsigned slot;
 
 	if (node == NUMA_NO_NODE)
 		return kmem_cache_alloc(c, flags);
 	slot = ns_slot_of_node(node);
-	if (ns_unlikely(slot == NS_NO_SLOT))
-		return NULL;
-	return alloc_at(c, t != NULL ? t->slot[slot].heap : NULL, slot, flags);
+	return slot != NS_NO_SLOT ? alloc_at(c, NULL, slot, flags) : NULL;
+}
+
+ns_export void *
+kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
+{
+	void *obj = NULL;
+
+	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0))
+		obj = pop_from(ns_heap_on(node), c);
+	return ns_likely(obj != NULL) ? obj : alloc_node_slow(c, flags, node);
 }
 
 ns_export void *

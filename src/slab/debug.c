@@ -12,7 +12,8 @@
  * 3. What was overwritten is found when the object changes hands the next
  *    time, or when its slab is given back.  The report names the object, both
  *    tracks, and the first byte; then the process aborts.
- * 4. What it gives up: a write beyond the zones, and one that leaves the same
+ * 4. A cache with a limit is special too, so that each call is counted.
+ * 5. What it gives up: a write beyond the zones, and one that leaves the same
  *    values, go unseen; so does a read.
  */
 #include "slab/debug.h"
@@ -46,12 +47,14 @@ flag_of(char letter)
 		return SLAB_STORE_USER;
 	case 'T':
 		return SLAB_TRACE;
+	case 'A':
+		return SLAB_FAILSLAB;
 	default:
 		return 0;
 	}
 }
 
-/* The letters at *@s; none are all but T.  Moves *@s behind them. */
+/* The letters at *@s; none are all but T and A.  Moves *@s behind them. */
 static slab_flags_t
 read_flags(const char **s)
 {
@@ -60,7 +63,7 @@ read_flags(const char **s)
 	uint32_t zero = 0;
 
 	if (**s == '\0' || **s == ',' || **s == ';')
-		return NS_DEBUG_FLAGS & ~SLAB_TRACE;
+		return NS_DEBUG_FLAGS & ~(SLAB_TRACE | SLAB_FAILSLAB);
 	for (; **s != '\0' && **s != ',' && **s != ';'; ++*s) {
 		flags |= flag_of(**s);
 		if (flag_of(**s) == 0 && **s != '-' &&
@@ -237,6 +240,35 @@ trace(const struct kmem_cache *c, const char *what, const void *obj)
 			obj, numaslab_node_of(obj), ns_os_tid());
 }
 
+bool
+ns_debug_fails(struct kmem_cache *c, gfp_t gfp)
+{
+	return (c->flags & SLAB_FAILSLAB) != 0 && ns_options.failslab != 0 &&
+	       (gfp & __GFP_NOFAIL) == 0 &&
+	       ns_add_relaxed(&c->requests, 1ul) % ns_options.failslab == 0;
+}
+
+bool
+ns_debug_charge(struct kmem_cache *c)
+{
+	uint64_t taken = ns_load_relaxed(&c->taken);
+
+	if (c->limit == 0)
+		return true;
+	do
+		if (taken >= c->limit)
+			return false;
+	while (!ns_cas_acquire(&c->taken, &taken, taken + 1));
+	return true;
+}
+
+void
+ns_debug_uncharge(struct kmem_cache *c)
+{
+	if (c->limit != 0)
+		ns_sub_relaxed(&c->taken, 1ul);
+}
+
 void
 ns_debug_alloc(const struct kmem_cache *c, void *obj)
 {
@@ -252,7 +284,7 @@ ns_debug_alloc(const struct kmem_cache *c, void *obj)
 void
 ns_debug_free(const struct ns_slab *s, void *obj)
 {
-	const struct kmem_cache *c = s->cache;
+	struct kmem_cache *c = s->cache;
 	size_t off = (size_t)((char *)obj - s->first);
 
 	if (off % s->size != 0 ||
@@ -266,6 +298,7 @@ ns_debug_free(const struct ns_slab *s, void *obj)
 	if (c->track != 0)
 		ns_track_set(ns_track_of(c, obj) + 1);
 	trace(c, "free", obj);
+	ns_debug_uncharge(c);
 }
 
 void

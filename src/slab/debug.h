@@ -19,7 +19,7 @@
 
 #define NS_DEBUG_FLAGS                                           \
 	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | \
-	 SLAB_STORE_USER | SLAB_TRACE)
+	 SLAB_STORE_USER | SLAB_TRACE | SLAB_FAILSLAB)
 
 #define NS_STACK 11u
 
@@ -41,6 +41,12 @@ void ns_debug_prepare(slab_flags_t flags);
  */
 unsigned ns_debug_lay_out(struct kmem_cache *c, unsigned size, unsigned align,
 			  slab_flags_t flags, unsigned plain);
+
+/* Is this request one that SLAB_FAILSLAB lets fail? */
+bool ns_debug_fails(struct kmem_cache *c, gfp_t gfp);
+/* One more object is in use, unless that is above the limit; one less is. */
+bool ns_debug_charge(struct kmem_cache *c);
+void ns_debug_uncharge(struct kmem_cache *c);
 
 /*
  * At each allocation, before each free, and when the slab goes: they die of

@@ -45,8 +45,8 @@ kmalloc(size_t size, gfp_t flags)
 	return ns_likely(p != NULL) ? p : alloc_slow(size, NS_NO_SLOT, flags);
 }
 
-ns_export void *
-kmalloc_node(size_t size, gfp_t flags, int node)
+static ns_noinline void *
+alloc_node_slow(size_t size, gfp_t flags, int node)
 {
 	unsigned slot;
 
@@ -54,6 +54,20 @@ kmalloc_node(size_t size, gfp_t flags, int node)
 		return kmalloc(size, flags);
 	slot = ns_slot_of_node(node);
 	return slot != NS_NO_SLOT ? alloc_slow(size, slot, flags) : NULL;
+}
+
+ns_export void *
+kmalloc_node(size_t size, gfp_t flags, int node)
+{
+	void *p = NULL;
+	struct ns_heap *h;
+
+	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 &&
+		      size - 1 < NS_DIRECT_MAX)) {
+		h = ns_heap_on(node);
+		p = ns_bin_pop(ns_bin_at(h, h->bin_of[(size + 15) / 16]), 0);
+	}
+	return ns_likely(p != NULL) ? p : alloc_node_slow(size, flags, node);
 }
 
 ns_export void *

@@ -196,9 +196,12 @@ struct kmem_cache {
 	uint64_t inverse;             /* [I] */
 	void (*ctor)(void *);         /* [I] */
 	void (*user_ctor)(void *);    /* [I] the program's */
-	uint32_t lead;  /* [I] bytes before a slab's first object */
-	uint32_t zone;  /* [I] end of the zone behind an object, or 0 */
-	uint32_t track; /* [I] offset of its two tracks, or 0 */
+	uint32_t lead;     /* [I] bytes before a slab's first object */
+	uint32_t zone;     /* [I] end of the zone behind an object, or 0 */
+	uint32_t track;    /* [I] offset of its two tracks, or 0 */
+	uint64_t limit;    /* [I] objects in use at most, or 0 */
+	uint64_t taken;    /* [a] objects in use, if there is a limit */
+	uint64_t requests; /* [a] under SLAB_FAILSLAB */
 	struct ns_depot *depots; /* [I] by slot */
 	struct ns_list link;     /* [c] the list of all caches */
 	char name[32];           /* [I] */
@@ -282,12 +285,34 @@ ns_slot_of_node(int node)
 	unsigned slot = NS_NO_SLOT;
 
 	if (ns_init() == 0 && node >= 0 && node < NS_MAX_NODES)
-		slot = ns_topo.slot_of_node[node];
-	if (slot == NS_NO_SLOT || !ns_topo.allowed[slot]) {
+		slot = ns_topo.usable[node];
+	if (slot == NS_NO_SLOT)
 		errno = EINVAL;
-		return NS_NO_SLOT;
-	}
 	return slot;
+}
+
+/*
+ * The thread's heap on a named node, or ns_heap_none: no such node, none of
+ * its heaps there yet, or nobody is awake.  No call, and the home node's in
+ * two comparisons.
+ */
+ns_inline struct ns_heap *
+ns_heap_on(int node)
+{
+	struct ns_heap *h = ns_home;
+	struct ns_thread *t;
+	unsigned slot;
+
+	if (ns_unlikely((unsigned)node >= NS_MAX_NODES))
+		return &ns_heap_none;
+	slot = ns_topo.usable[node];
+	if (slot == h->slot)
+		return h;
+	t = h->thread;
+	if (ns_unlikely(t == NULL || slot >= t->nslots))
+		return &ns_heap_none;
+	h = t->slot[slot].heap;
+	return ns_likely(h != NULL) ? h : &ns_heap_none;
 }
 
 /* large.c: blocks of their own run; @align a power of two. */
@@ -433,6 +458,9 @@ int ns_figures_collect(ns_read_fn read, void *ctx, const struct ns_root *root,
 /* This process; never fails once initialised, 0 nodes before. */
 unsigned ns_figures(struct ns_node_figures *out, unsigned max);
 void ns_figures_of(unsigned slot, struct ns_node_figures *out);
+/* Of one cache: live, cached and slabs are its own. */
+void ns_figures_of_cache(unsigned slot, const struct kmem_cache *c,
+			 struct ns_node_figures *out);
 
 #pragma GCC visibility pop
 #endif

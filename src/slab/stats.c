@@ -40,6 +40,7 @@ struct walk {
 	const struct ns_root *root;
 	struct ns_unit *units;
 	unsigned first, end;
+	const struct kmem_cache *only; /* of objects, those of one; or NULL */
 	struct ns_node_figures *out;
 };
 
@@ -59,6 +60,14 @@ add_slab(struct ns_node_figures *f, const struct ns_slab *s)
 	f->slabs++;
 }
 
+static bool
+is_asked_for(const struct walk *w, const struct ns_unit *u)
+{
+	const struct ns_slab *s = (const void *)u;
+
+	return w->only == NULL || s->cache == w->only;
+}
+
 static int
 walk_units(struct walk *w, const struct ns_pool *p, struct ns_node_figures *f)
 {
@@ -76,9 +85,9 @@ walk_units(struct walk *w, const struct ns_pool *p, struct ns_node_figures *f)
 		for (i = 0; i < got; i++) {
 			struct ns_unit *u = &chunk[i];
 
-			if (u->kind == NS_KIND_SLAB)
+			if (u->kind == NS_KIND_SLAB && is_asked_for(w, u))
 				add_slab(f, (const void *)u);
-			if (u->kind != NS_KIND_LARGE)
+			if (u->kind != NS_KIND_LARGE || w->only != NULL)
 				continue;
 			f->live += ns_large_size(u);
 			f->large_runs++;
@@ -134,6 +143,10 @@ sub_magazines(struct walk *w, const struct ns_heap *h, uint32_t nbins,
 	uint64_t items, bytes;
 	int error;
 
+	if (w->only != NULL) {
+		at = w->only->id;
+		nbins = (uint32_t)ns_min(nbins, at + 1);
+	}
 	for (; at < ns_min(nbins, NS_MAX_CACHES); at += got) {
 		got = (uint32_t)ns_min(nbins - at, CHUNK);
 		error =
@@ -252,13 +265,15 @@ read_self(void *ctx, void *dst, const void *src, size_t n)
 
 /* The registry's lock keeps the threads' records where they are. */
 static void
-figures(unsigned first, unsigned end, struct ns_node_figures *out)
+figures(unsigned first, unsigned end, const struct kmem_cache *only,
+	struct ns_node_figures *out)
 {
 	struct walk w = { .read = read_self,
 			  .root = &numaslab_root,
 			  .units = ns_units,
 			  .first = first,
 			  .end = end,
+			  .only = only,
 			  .out = out };
 
 	walk_pools(&w);
@@ -272,12 +287,19 @@ ns_figures(struct ns_node_figures *out, unsigned max)
 {
 	if (!ns_is_awake())
 		return 0;
-	figures(0, (unsigned)ns_min(ns_topo.nslots, max), out);
+	figures(0, (unsigned)ns_min(ns_topo.nslots, max), NULL, out);
 	return ns_topo.nslots;
 }
 
 void
 ns_figures_of(unsigned slot, struct ns_node_figures *out)
 {
-	figures(slot, slot + 1, out);
+	figures(slot, slot + 1, NULL, out);
+}
+
+void
+ns_figures_of_cache(unsigned slot, const struct kmem_cache *c,
+		    struct ns_node_figures *out)
+{
+	figures(slot, slot + 1, c, out);
 }

@@ -364,6 +364,7 @@ add_slot(unsigned node, bool allowed)
 	ns_topo.node_of_slot[slot] = (uint16_t)node;
 	ns_topo.slot_of_node[node] = (uint16_t)slot;
 	ns_topo.allowed[slot] = allowed;
+	ns_topo.usable[node] = (uint16_t)(allowed ? slot : NS_NO_SLOT);
 	home_of_node[node] = (uint16_t)(slot + 1);
 	ns_topo.nslots++;
 }
@@ -445,6 +446,7 @@ forget(void)
 	}
 	memset(&ns_topo, 0, sizeof(ns_topo));
 	memset(ns_topo.slot_of_node, 0xff, sizeof(ns_topo.slot_of_node));
+	memset(ns_topo.usable, 0xff, sizeof(ns_topo.usable));
 	ns_store_release(&view, views);
 }
 

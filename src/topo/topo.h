@@ -32,6 +32,8 @@ struct ns_topo {
 	uint16_t node_of_slot[NS_MAX_SLOTS]; /* [I] */
 	uint16_t slot_of_node[NS_MAX_NODES]; /* [I] NS_NO_SLOT: no memory */
 	bool allowed[NS_MAX_SLOTS];          /* [I] by cpuset at start */
+	uint16_t usable[NS_MAX_NODES];       /* [I] slot_of_node, where allowed;
+						else NS_NO_SLOT */
 };
 
 extern struct ns_topo ns_topo;

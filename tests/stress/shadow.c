@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A shadow of every object, kept by the program: eight threads allocate one by
+ * one and in bulk, on any node, free what others allocated, shrink the shared
+ * caches, ask for their figures, and create and destroy caches of their own.
+ * An address that is handed out while its shadow says it is in use, or that is
+ * not the object it was, is a fault.  At the end the figures are the shadow's.
+ */
+#include "tests/stress/stress.h"
+
+#define WORKERS 8
+#define ROUNDS  OPERATIONS(40000)
+#define BULK    24
+#define SHADOWS (1u << 16)
+#define CACHES  4
+
+static struct kmem_cache *caches[CACHES];
+static struct queue queues[CACHES];
+static pthread_mutex_t shadow_lock = PTHREAD_MUTEX_INITIALIZER;
+static uintptr_t shadow[SHADOWS]; /* [shadow_lock] an open hash of addresses */
+static unsigned live[CACHES];     /* [shadow_lock] */
+
+static size_t
+place_of(uintptr_t p)
+{
+	size_t i = p * 0x9e3779b97f4a7c15ul >> 48;
+
+	while (shadow[i] != 0 && shadow[i] != p)
+		i = (i + 1) % SHADOWS;
+	return i;
+}
+
+/* Linear probing without tombstones: what follows moves up. */
+static void
+forget(size_t i)
+{
+	uintptr_t p;
+
+	shadow[i] = 0;
+	for (i = (i + 1) % SHADOWS; shadow[i] != 0; i = (i + 1) % SHADOWS) {
+		p = shadow[i];
+		shadow[i] = 0;
+		shadow[place_of(p)] = p;
+	}
+}
+
+static void
+appear(unsigned c, void *p)
+{
+	size_t i;
+
+	pthread_mutex_lock(&shadow_lock);
+	i = place_of((uintptr_t)p);
+	CHECK_MSG(shadow[i] == 0, "%p is in use, and was handed out", p);
+	shadow[i] = (uintptr_t)p;
+	live[c]++;
+	pthread_mutex_unlock(&shadow_lock);
+}
+
+static void
+vanish(unsigned c, void *p)
+{
+	size_t i;
+
+	pthread_mutex_lock(&shadow_lock);
+	i = place_of((uintptr_t)p);
+	CHECK_MSG(shadow[i] != 0, "%p is not in use", p);
+	if (shadow[i] != 0)
+		forget(i);
+	live[c]--;
+	pthread_mutex_unlock(&shadow_lock);
+}
+
+static void
+drop(unsigned c, struct object *o)
+{
+	verify(o);
+	vanish(c, o->p);
+	kmem_cache_free(o->cache, o->p);
+}
+
+/* To whoever pops it next, or back at once. */
+static void
+hand_over(unsigned c, void *p, uint64_t *seed)
+{
+	struct object o = { p, kmem_cache_size(caches[c]), test_random(seed),
+			    caches[c] };
+
+	appear(c, p);
+	fill(&o);
+	if (!push(&queues[c], &o))
+		drop(c, &o);
+}
+
+static void
+allocate_bulk(unsigned c, uint64_t *seed)
+{
+	void *objs[BULK];
+
+	REQUIRE(kmem_cache_alloc_bulk(caches[c], GFP_KERNEL, BULK, objs) ==
+		BULK);
+	for (unsigned i = 0; i < BULK; i++)
+		hand_over(c, objs[i], seed);
+}
+
+static void
+free_bulk(unsigned c)
+{
+	void *objs[BULK];
+	struct object o;
+	unsigned n;
+
+	for (n = 0; n < BULK && pop(&queues[c], &o); n++) {
+		verify(&o);
+		vanish(c, objs[n] = o.p);
+	}
+	kmem_cache_free_bulk(n % 2 ? NULL : caches[c], n, objs);
+}
+
+static void
+own_cache(uint64_t *seed)
+{
+	unsigned size = (unsigned)random_size(seed, 20000);
+	struct kmem_cache *c = kmem_cache_create("own", size, 0, 0, NULL);
+	struct kmem_cache_stat st;
+	void *objs[BULK];
+
+	REQUIRE(c != NULL);
+	REQUIRE(kmem_cache_alloc_bulk(c, GFP_KERNEL, BULK, objs) == BULK);
+	for (unsigned i = 0; i < BULK; i++)
+		memset(objs[i], 0x77, size);
+	CHECK_EQ(kmem_cache_stat(c, NUMA_NO_NODE, &st), 0);
+	CHECK_EQ(st.object_size, size);
+	kmem_cache_free_bulk(c, BULK, objs);
+	CHECK_EQ(kmem_cache_shrink(c), 0);
+	kmem_cache_destroy(c);
+}
+
+static void
+step(uint64_t *seed)
+{
+	uint64_t r = test_random(seed);
+	unsigned c = (unsigned)(r >> 8) % CACHES;
+	struct object o;
+	void *p;
+
+	switch (r % 64) {
+	case 0:
+		kmem_cache_shrink(caches[c]);
+		return;
+	case 1:
+		own_cache(seed);
+		return;
+	case 2:
+	case 3:
+		allocate_bulk(c, seed);
+		return;
+	case 4:
+	case 5:
+		free_bulk(c);
+		return;
+	default:
+		break;
+	}
+	if (r & 1 && pop(&queues[c], &o)) {
+		drop(c, &o);
+		return;
+	}
+	p = kmem_cache_alloc_node(caches[c], GFP_KERNEL,
+				  (int)((r >> 16) % (NODES + 1)) - 1);
+	REQUIRE(p != NULL);
+	hand_over(c, p, seed);
+}
+
+static void *
+work(void *arg)
+{
+	uint64_t seed = (uintptr_t)arg + 11;
+
+	for (unsigned i = 0; i < ROUNDS; i++)
+		step(&seed);
+	return NULL;
+}
+
+static void
+check_figures(unsigned c)
+{
+	struct kmem_cache_stat st;
+
+	REQUIRE(kmem_cache_stat(caches[c], NUMA_NO_NODE, &st) == 0);
+	CHECK_EQ(st.active, live[c]);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct kmem_cache_args limited = { .limit = 100000 };
+	static const unsigned sizes[CACHES] = { 24, 200, 3000, 64 };
+	struct object o;
+
+	(void)argc;
+	stress_start(argv);
+	for (unsigned c = 0; c < CACHES; c++) {
+		pthread_mutex_init(&queues[c].lock, NULL);
+		caches[c] = kmem_cache_create_args(
+		    "shared", sizes[c], c == 3 ? &limited : NULL,
+		    c == 2 ? SLAB_RED_ZONE | SLAB_POISON : 0);
+		REQUIRE(caches[c] != NULL);
+	}
+	run_threads(WORKERS, work);
+	for (unsigned c = 0; c < CACHES; c++) {
+		check_figures(c);
+		while (pop(&queues[c], &o))
+			drop(c, &o);
+		check_figures(c);
+		CHECK_EQ(live[c], 0);
+		CHECK_EQ(kmem_cache_shrink(caches[c]), 0);
+		kmem_cache_destroy(caches[c]);
+	}
+	return test_done();
+}
