@@ -30,10 +30,10 @@ said 'numaslab run: --stats: no table, since ptrace is refused:'\
 ' Operation not permitted'
 
 # background: run --stats on a hold, itself in the background, for which bash
-# ignores SIGINT.
+# ignores SIGINT, as nohup does SIGHUP.
 background() {
 	: >"$work/ready"
-	env --default-signal=INT "$numaslab" run --stats -- sh -c 'echo $$; exec "$0" "$1"' \
+	env --default-signal=INT,HUP "$numaslab" run --stats -- sh -c 'echo $$; exec "$0" "$1"' \
 		"$helpers/hold" $held_bytes >"$work/ready" 2>"$work/err" &
 	tool=$!
 	started+=("$tool")
