@@ -20,7 +20,9 @@
  *    which is free, by more than two chunks, is *slack*: its magazines are
  *    drained once and refuse, until the chunks have gone back.
  * 6. What it gives up: where a few pages in use keep many chunks, the node
- *    stays slack and every request takes its lock.
+ *    stays slack and every request takes its lock.  CPUs from MAX on have no
+ *    magazine: address space may be limited, and an array for all that a kernel
+ *    can number would be 16 MiB of it.
  */
 #include "vm/vm.h"
 
@@ -30,6 +32,7 @@
 #define BYTES (512ul << 10) /* at most; as many as pages of 4 KiB need */
 #define HALF  (PAGES / 2)
 #define NONE  0xffffu
+#define MAX   512u /* magazines: 1 MiB, untouched but for CPUs in use */
 
 struct magazine {
 	uint32_t lock; /* [a] 0, or 1: taken */
@@ -40,7 +43,7 @@ struct magazine {
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct magazine) == 32 * NS_CACHELINE, "no hole");
 
-static struct magazine magazines[NS_MAX_CPUS];
+static struct magazine magazines[MAX];
 static uint32_t ncpus; /* [a] magazines from here on were never used */
 
 /* How many pages a magazine may have. */
@@ -81,11 +84,12 @@ static struct magazine *
 mine(void)
 {
 	const uint32_t *word = ns_os_rseq_cpu();
-	uint32_t cpu = word != NULL ? ns_load_relaxed(word) : NS_MAX_CPUS;
-	struct magazine *g = &magazines[cpu];
+	uint32_t cpu = word != NULL ? ns_load_relaxed(word) : MAX;
+	struct magazine *g;
 
-	if (ns_unlikely(cpu >= NS_MAX_CPUS))
+	if (ns_unlikely(cpu >= MAX))
 		return NULL;
+	g = &magazines[cpu];
 	if (ns_unlikely(ns_load_relaxed(&g->home) == 0))
 		find_home(g, cpu);
 	if (ns_unlikely(ns_load_relaxed(&g->home) == NONE) || !try_lock(g))
