@@ -189,20 +189,9 @@ drain_heaps(struct kmem_cache *c)
 	struct ns_list *l;
 
 	ns_lock(&ns_registry_lock);
-	ns_list_for_each (l, &ns_threads) {
-		struct ns_thread *t =
-		    ns_container_of(l, struct ns_thread, link);
-
-		for (unsigned s = 0; s < t->nslots; s++) {
-			struct ns_heap *h = t->slot[s].heap;
-
-			if (h == NULL || ns_load_relaxed(&h->nbins) <= c->id)
-				continue;
-			ns_lock(&h->lock);
-			ns_heap_abandon(h, c);
-			ns_unlock(&h->lock);
-		}
-	}
+	ns_list_for_each (l, &ns_threads)
+		ns_thread_abandon(ns_container_of(l, struct ns_thread, link),
+				  c);
 	ns_unlock(&ns_registry_lock);
 }
 
@@ -258,19 +247,10 @@ kmem_cache_destroy(struct kmem_cache *c)
 ns_export int
 kmem_cache_shrink(struct kmem_cache *c)
 {
-	struct ns_thread *t = ns_home->thread;
 	uint64_t slabs = 0;
 	unsigned s;
 
-	for (s = 0; t != NULL && s < t->nslots; s++) {
-		struct ns_heap *h = t->slot[s].heap;
-
-		if (h == NULL || h->nbins <= c->id)
-			continue;
-		ns_lock(&h->lock);
-		ns_heap_abandon(h, c);
-		ns_unlock(&h->lock);
-	}
+	ns_thread_abandon(ns_home->thread, c);
 	for (s = 0; s < ns_topo.nslots; s++) {
 		ns_depot_clean(&c->depots[s]);
 		slabs += ns_load_relaxed(&c->depots[s].total_slabs);

@@ -43,23 +43,6 @@ may_use_reserve(gfp_t gfp)
 	       (gfp & __GFP_NOMEMALLOC) == 0;
 }
 
-/* What the calling thread holds back goes to the pools and depots. */
-static void
-reclaim(void)
-{
-	struct ns_thread *t = ns_home->thread;
-	struct ns_heap *h;
-
-	for (unsigned s = 0; t != NULL && s < t->nslots; s++) {
-		h = t->slot[s].heap;
-		if (h == NULL)
-			continue;
-		ns_lock(&h->lock);
-		ns_heap_abandon(h, NULL);
-		ns_unlock(&h->lock);
-	}
-}
-
 /* 1 ms, 2, 4, ...; others may free something meanwhile. */
 static void
 wait_a_little(unsigned round)
@@ -86,7 +69,7 @@ ns_retry(struct ns_retry *r)
 		return false;
 	if (r->rounds > 0)
 		wait_a_little(r->rounds);
-	reclaim();
+	ns_thread_abandon(ns_home->thread, NULL); /* what it holds back */
 	r->rounds++;
 	return true;
 }

@@ -12,8 +12,7 @@
  *    one slab at a time.  But when it was an object of an own slab that found
  *    it full, the program frees more than it will soon need: then the magazine
  *    is *closed*: it gives back everything, and frees go by it, right into
- *    their slabs, until the next refill.  So mass frees leave whole slabs
- * empty.
+ *    their slabs, until the next refill.  Mass frees leave whole slabs empty.
  * 3. How much a magazine may hold is earned.  It starts with c->start objects,
  *    and twice as many each time it is refilled after it was closed, for then
  *    the program does come back.  So a thread that does something once and

@@ -104,7 +104,7 @@ _Static_assert(
 
 /* What a cache's objects are: whose frees and magazines may take them. */
 enum ns_use {
-	NS_USE_MALLOC,  /* free() and kmem_cache_free() */
+	NS_USE_MALLOC,  /* free() and kfree() */
 	NS_USE_CACHE,   /* kmem_cache_free() */
 	NS_USE_SPECIAL, /* neither's fast path, for something is to be done at
 			   each call (debug.c), and no magazine is ever open */
@@ -407,6 +407,8 @@ struct ns_heap *ns_heap_home(void);         /* attaches, follows the CPU */
 struct ns_heap *ns_heap_get(unsigned slot); /* own heap there, or NULL */
 void ns_count_free(const void *obj);
 void ns_registry_adopt_others(void); /* fork's child */
+/* What its heaps have of @c, NULL: of all, goes to pools and depots. */
+void ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c);
 
 /* idle.c: what the maintenance thread calls; true: there is more to do. */
 bool ns_idle_trim(void);

@@ -142,17 +142,18 @@ ns_heap_get(unsigned slot)
 	return h;
 }
 
-static void
-abandon(struct ns_thread *t)
+void
+ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c)
 {
 	struct ns_heap *h;
 
-	for (unsigned s = 0; s < t->nslots; s++) {
+	for (unsigned s = 0; t != NULL && s < t->nslots; s++) {
 		h = t->slot[s].heap;
-		if (h == NULL)
+		if (h == NULL ||
+		    (c != NULL && ns_load_relaxed(&h->nbins) <= c->id))
 			continue;
 		ns_lock(&h->lock);
-		ns_heap_abandon(h, NULL);
+		ns_heap_abandon(h, c);
 		ns_unlock(&h->lock);
 	}
 }
@@ -190,7 +191,7 @@ thread_exit(void *arg)
 	struct ns_thread *t = arg;
 
 	ns_home = &ns_heap_none;
-	abandon(t);
+	ns_thread_abandon(t, NULL);
 	ns_lock(&ns_registry_lock);
 	unregister(t);
 	ns_unlock(&ns_registry_lock);
@@ -213,7 +214,7 @@ reap(void)
 		t = ns_container_of(l, struct ns_thread, link);
 		if (process != getpid() || ns_os_thread_alive(t->tid))
 			continue;
-		abandon(t);
+		ns_thread_abandon(t, NULL);
 		unregister(t);
 		ns_list_push(&gone, &t->link);
 	}
@@ -347,7 +348,7 @@ ns_registry_adopt_others(void)
 			continue;
 		}
 		ns_lock(&ns_registry_lock);
-		abandon(t);
+		ns_thread_abandon(t, NULL);
 		unregister(t);
 		ns_unlock(&ns_registry_lock);
 		bury(t);
