@@ -305,7 +305,7 @@ ns_heap_on(int node)
 
 	if (ns_unlikely((unsigned)node >= NS_MAX_NODES))
 		return &ns_heap_none;
-	slot = ns_topo.usable[node];
+	slot = ns_load_relaxed(&ns_topo.usable[node]);
 	if (slot == h->slot)
 		return h;
 	t = h->thread;

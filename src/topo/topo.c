@@ -364,7 +364,8 @@ add_slot(unsigned node, bool allowed)
 	ns_topo.node_of_slot[slot] = (uint16_t)node;
 	ns_topo.slot_of_node[node] = (uint16_t)slot;
 	ns_topo.allowed[slot] = allowed;
-	ns_topo.usable[node] = (uint16_t)(allowed ? slot : NS_NO_SLOT);
+	ns_store_relaxed(&ns_topo.usable[node],
+			 (uint16_t)(allowed ? slot : NS_NO_SLOT));
 	home_of_node[node] = (uint16_t)(slot + 1);
 	ns_topo.nslots++;
 }
@@ -444,9 +445,10 @@ forget(void)
 		memset(cpu_slot, 0, sizeof(cpu_slot));
 		memset(home_of_node, 0, sizeof(home_of_node));
 	}
-	memset(&ns_topo, 0, sizeof(ns_topo));
+	memset(&ns_topo, 0, offsetof(struct ns_topo, usable));
 	memset(ns_topo.slot_of_node, 0xff, sizeof(ns_topo.slot_of_node));
-	memset(ns_topo.usable, 0xff, sizeof(ns_topo.usable));
+	for (unsigned n = 0; n < NS_MAX_NODES; n++)
+		ns_store_relaxed(&ns_topo.usable[n], NS_NO_SLOT);
 	ns_store_release(&view, views);
 }
 

@@ -32,8 +32,10 @@ struct ns_topo {
 	uint16_t node_of_slot[NS_MAX_SLOTS]; /* [I] */
 	uint16_t slot_of_node[NS_MAX_NODES]; /* [I] NS_NO_SLOT: no memory */
 	bool allowed[NS_MAX_SLOTS];          /* [I] by cpuset at start */
-	uint16_t usable[NS_MAX_NODES];       /* [I] slot_of_node, where allowed;
-						else NS_NO_SLOT */
+	/* [I] slot_of_node, where allowed; else NS_NO_SLOT.  The last field:
+	 * it alone is read, relaxed, by threads that may not yet know that
+	 * topology was read; they use no more of it than a comparison. */
+	uint16_t usable[NS_MAX_NODES];
 };
 
 extern struct ns_topo ns_topo;
