@@ -175,7 +175,8 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->nobj = c->nobj;
 	s->inverse = c->inverse;
 	s->mark = new_mark();
-	s->bin = c->bin;
+	s->bin = (uint16_t)c->bin;
+	s->spare = (uint16_t)(c->size - c->objsize);
 	s->first = ns_unit_addr(u) + c->lead + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
 	for (i = 1; i < c->units; i++)

@@ -44,9 +44,13 @@
 
 /*
  * malloc's size classes: 0 is none; 16 to 128 by 16, then eight a doubling,
- * which wastes at most 12.5 %.
+ * which wastes at most 12.5 %.  Behind them the exact ones: see class.c.
  */
-#define NS_NCLASS (1 + 8 + 9 * 8)
+#define NS_NSIZES       (1 + 8 + 9 * 8)
+#define NS_NEXACT       8
+#define NS_SPREAD_STEP  4096u
+#define NS_UNSPREAD_MAX 3584u /* the last class below */
+#define NS_NCLASS       (NS_NSIZES + NS_NEXACT)
 
 /* A heap is four units: header and bins, then the magazines' arrays. */
 #define NS_HEAP_UNITS  4u
@@ -77,7 +81,8 @@ struct ns_slab {
 	char *first;         /* [I] object 0, after the color offset */
 	uint64_t mark;       /* [I] of a free object; no slab had it before */
 	struct kmem_cache *cache; /* [I] */
-	uint32_t bin;             /* [I] offset of the cache's bin in a heap */
+	uint16_t bin;             /* [I] offset of the cache's bin in a heap */
+	uint16_t spare;           /* [I] of size, not the user's */
 	uint32_t size;            /* [I] distance of objects */
 	/* second cache line */
 	uint64_t remote;        /* [a] state, list and count: see slab.c */
@@ -256,6 +261,7 @@ ns_is_special(const struct kmem_cache *c)
 /* class.c: size classes and the geometry of slabs. */
 extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
+unsigned ns_exact_class(unsigned c); /* of a spread one */
 void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
@@ -265,7 +271,7 @@ int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
  * home.  All return NULL with errno ENOMEM; a bad pointer aborts.
  */
 void *ns_alloc_mid(size_t size); /* sizes above NS_DIRECT_MAX */
-void *ns_alloc_on(size_t size, unsigned slot, gfp_t gfp);
+void *ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
 void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
 void *ns_realloc(void *p, size_t size);            /* neither NULL nor 0 */
