@@ -27,14 +27,11 @@
 #include <errno.h>
 
 #define OBJECTS_WANTED 8u /* a slab's slow paths are shared by its objects */
-/* What a full-size magazine may hold; of large objects not so many bytes. */
-#define MAGAZINE_BYTES (256u * 1024)
-#define LARGE_COUNT    256u
-#define LARGE_BYTES    (1024u * 1024)
-/* And what one may that has earned nothing. */
-#define START_BYTES (32u * 1024)
-#define START_MIN   4u
-#define START_MAX   64u
+/* What a full-size magazine may hold, and one that has earned nothing. */
+#define MAGAZINE_BYTES (512u * 1024)
+#define START_BYTES    (32u * 1024)
+#define START_MIN      4u
+#define START_MAX      64u
 
 #define COLOR_SHIFT 6u    /* at most 1/64 of a slab is given up for color */
 #define COLOR_SPAN  4096u /* offsets beyond a page hit the same sets again */
@@ -97,18 +94,16 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 {
 	if (size == 0 || size > NS_SLAB_MAX + 8192u)
 		return -EINVAL;
-	if (is_spread(size, align, flags))
-		size += NS_CACHELINE;
-	c->size = size;
 	c->objsize = objsize;
 	c->align = align;
 	c->flags = flags;
 	for (c->units = 1; c->units < NS_SLAB_UNITS; c->units *= 2)
 		if ((c->units << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
 			break;
-	c->magazine = (uint32_t)ns_min(
-	    ns_max(MAGAZINE_BYTES / size, LARGE_COUNT), LARGE_BYTES / size);
-	c->magazine = (uint32_t)ns_min(c->magazine, NS_MAGAZINE_MAX);
+	if (is_spread(size, align, flags))
+		size += NS_CACHELINE;
+	c->size = size;
+	c->magazine = (uint32_t)ns_min(MAGAZINE_BYTES / size, NS_MAGAZINE_MAX);
 	c->start = (uint32_t)ns_min(START_BYTES / size, START_MAX);
 	c->start = (uint32_t)ns_max(c->start, START_MIN);
 	c->inverse = UINT64_MAX / size + 1 + ns_is_pow2(size);

@@ -131,11 +131,12 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
 		return;
 	}
 	s = (struct ns_slab *)(void *)ns_unit_head((struct ns_unit *)(void *)s);
-	if (ns_unlikely(top != bin->items ||
+	if (ns_unlikely(bin->passes == 0 ||
 			ns_load_relaxed(&s->owner) != home)) {
 		ns_slab_free(obj);
 		return;
 	}
+	bin->passes--;
 	ns_store_relaxed(&f->mark, mark);
 	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
 	ns_store_release(&s->free, obj); /* in order, for fork's child */

@@ -350,8 +350,7 @@ drain(struct ns_heap *h, struct ns_bin *bin)
 {
 	struct ns_slab *s;
 
-	ns_bin_close(h, bin); /* it may be another cache's soon */
-	bin->allow = bin->batch = 0;
+	ns_bin_retire(h, bin); /* it may be another cache's soon */
 	s = bin->current;
 	if (s != NULL)
 		give_up(s);

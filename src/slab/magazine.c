@@ -11,13 +11,15 @@
  *    the last time.  A full one gives its older half back, a run of objects of
  *    one slab at a time.  But when it was an object of an own slab that found
  *    it full, the program frees more than it will soon need: then the magazine
- *    is *closed*: it gives back everything, and frees go by it, right into
+ *    is *closed*: it gives back everything, and frees pass it by, right into
  *    their slabs, until the next refill.  Mass frees leave whole slabs empty.
+ *    One that may not grow lets as many pass as it holds before it is closed.
  * 3. How much a magazine may hold is earned.  It starts with c->start objects,
  *    and twice as many each time it is refilled after it was closed, for then
  *    the program does come back.  So a thread that does something once and
  *    then waits holds little, and a loop has all that it uses at hand.  Arrays
- *    lie in the heap, a short one or a full one, and stay with their bins.
+ *    lie in the heap, a short one or one of HEAP_WORDS, and stay with their
+ *    bins; one for more than that is a unit, as long as it is used.
  *    A thread's first few frees of a class it never allocated go home, not
  *    into a magazine: it shall not share cache lines with whose they were.
  * 4. An object in a magazine keeps its slab from being freed.  So at every
@@ -36,6 +38,7 @@
 
 #define REFILL_MAX  128u
 #define TICK_EVERY  4u
+#define HEAP_WORDS  1024u
 #define FOREIGN_FEW 16u /* frees before a bin that only frees has an array */
 
 static void *none[1]; /* an array without room */
@@ -77,6 +80,7 @@ ns_bin_reset(struct ns_bin *bin)
 	bin->current = NULL;
 	ns_list_init(&bin->slabs);
 	bin->words = bin->seen = bin->allow = bin->batch = 0;
+	bin->passes = bin->base = 0;
 	bin->size = 0;
 }
 
@@ -109,12 +113,13 @@ flush_all(struct ns_heap *h, struct ns_bin *bin)
 	flush(h, bin, (size_t)(bin->top - bin->items));
 }
 
-/* Gives all back, and frees pass the magazine by.  Heap locked. */
-void
-ns_bin_close(struct ns_heap *h, struct ns_bin *bin)
+/* Gives all back, and closes. */
+static void
+shut(struct ns_heap *h, struct ns_bin *bin)
 {
 	flush_all(h, bin);
 	bin->limit = bin->items;
+	bin->passes = UINT16_MAX;
 }
 
 void
@@ -134,30 +139,85 @@ ns_magazines_flush(void)
 	}
 }
 
+static bool
+has_unit(const struct ns_bin *bin)
+{
+	return bin->words > HEAP_WORDS;
+}
+
+/* Its objects are in @items from now on, in the same order. */
+static void
+move_to(struct ns_bin *bin, void **items, unsigned words)
+{
+	size_t n = (size_t)(bin->top - bin->items);
+
+	memcpy(items, bin->items, (n + 1) * sizeof(void *));
+	bin->items = items;
+	bin->words = (uint16_t)words;
+	ns_store_release(&bin->top, items + n);
+}
+
+/* Back into the heap's array.  At most one of HEAP_WORDS is in use. */
+static void
+leave_unit(struct ns_heap *h, struct ns_bin *bin)
+{
+	void **unit = bin->items;
+
+	move_to(bin, (void **)(void *)h + bin->base, HEAP_WORDS);
+	ns_run_free(ns_unit_of(unit), false);
+}
+
+/* Back to having earned nothing.  Heap locked. */
+void
+ns_bin_retire(struct ns_heap *h, struct ns_bin *bin)
+{
+	shut(h, bin);
+	if (has_unit(bin))
+		leave_unit(h, bin);
+	bin->limit = bin->items;
+	bin->allow = bin->batch = 0;
+}
+
+/* A larger array, if there is one to be had. */
+static void
+grow(struct ns_heap *h, struct ns_bin *bin, unsigned words)
+{
+	size_t end = h->arrays + words * sizeof(void *);
+	struct ns_unit *u;
+
+	if (words > HEAP_WORDS && bin->words == HEAP_WORDS) {
+		u = ns_run_alloc(h->slot, 1, 1, NS_RUN_STRICT | NS_RUN_KEEP);
+		if (u == NULL)
+			return;
+		ns_run_publish(u, NS_KIND_HEAP);
+		move_to(bin, (void **)(void *)ns_unit_addr(u), words);
+	} else if (end <= NS_HEAP_UNITS * NS_UNIT) {
+		bin->base = (uint16_t)(h->arrays / sizeof(void *));
+		h->arrays = (uint32_t)end;
+		move_to(bin, (void **)(void *)h + bin->base, words);
+	}
+}
+
 /*
- * An array for what allow and batch ask for: none, the first, or the full one.
- * When there is no room for a larger one they are cut to the one there is.
+ * An array for what allow and batch ask for.  When there is no room for a
+ * larger one they are cut to the one there is.
  */
 static void
 fit(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 {
 	unsigned most = (unsigned)ns_max(bin->allow, bin->batch);
-	unsigned words = most > c->start ? c->magazine : c->start + 1;
-	size_t n = (size_t)(bin->top - bin->items) + 1;
-	size_t end = h->arrays + words * sizeof(void *);
-	void **items = (void **)(void *)((char *)h + h->arrays);
+	unsigned words = c->start + 1;
 
-	if (most >= bin->words && end <= NS_HEAP_UNITS * NS_UNIT) {
-		memcpy(items, bin->items, n * sizeof(void *));
-		h->arrays = (uint32_t)end;
-		bin->items = items;
-		bin->words = (uint16_t)words;
-		ns_store_release(&bin->top, items + n - 1);
-	}
+	if (most >= HEAP_WORDS && bin->words >= HEAP_WORDS)
+		words = c->magazine;
+	else if (most > c->start)
+		words = (unsigned)ns_min(c->magazine, HEAP_WORDS);
+	if (most >= bin->words && words > bin->words)
+		grow(h, bin, words);
 	most = (unsigned)ns_min(most, ns_max(bin->words, 1) - 1);
 	bin->allow = (uint16_t)ns_min(bin->allow, most);
 	bin->batch = (uint16_t)ns_min(bin->batch, most);
-	bin->limit = bin->items + ns_max(most, n - 1);
+	bin->limit = bin->items + ns_max(most, (size_t)(bin->top - bin->items));
 }
 
 /* Twice what it is, from @least to @most. */
@@ -175,31 +235,39 @@ before_refill(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 		bin->allow = bin->words == 0
 				 ? (uint16_t)c->start
 				 : twice(bin->allow, c->start, c->magazine - 1);
+	bin->passes = 0;
 	bin->batch = twice(bin->batch, ns_max(c->start / 4, 1),
 			   ns_max(c->start, bin->allow / 2));
 	fit(h, bin, c);
 }
 
 /*
- * A free finds the magazine full.  False: the object goes back to its slab.
+ * A free finds the magazine full.  False: the object goes back to its slab,
+ * which this heap has then if @owner, whose it is, was nobody.
  */
 static bool
 make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
-	  bool own)
+	  const struct ns_heap *owner)
 {
+	bool may_pass = owner == h || owner == NULL;
+
 	if (bin->words == 0) {
 		if (++bin->allow < FOREIGN_FEW)
 			return false;
 		bin->allow = (uint16_t)c->start;
 		fit(h, bin, c);
-	} else if (own || bin->limit == bin->items) {
-		/* One that may not grow spills once before it is closed. */
-		if (bin->batch != 0 && bin->allow + 1u >= c->magazine) {
-			bin->batch = 0;
-			flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
-		} else {
-			ns_bin_close(h, bin);
-		}
+		if (bin->words == 0) /* there is no room for an array */
+			bin->passes = UINT16_MAX;
+	} else if (bin->limit == bin->items) {
+		bin->passes = UINT16_MAX;
+	} else if (may_pass && bin->passes != 0) {
+		return false;
+	} else if (may_pass && bin->batch != 0 &&
+		   bin->allow + 1u >= c->magazine) {
+		bin->passes = bin->allow;
+		bin->batch = 0;
+	} else if (owner == h) {
+		shut(h, bin);
 	} else if (bin->allow < ns_min(c->magazine, bin->words) - 1) {
 		bin->allow = twice(bin->allow, c->start, c->magazine - 1);
 		fit(h, bin, c);
@@ -214,13 +282,18 @@ static void
 tick(struct ns_heap *h)
 {
 	struct ns_bin *bin;
+	bool closed;
 
 	if (++h->ticks % TICK_EVERY != 0)
 		return;
 	bin = &h->bin[h->ticks / TICK_EVERY % h->nbins];
 	if (bin->top == bin->items + bin->seen && bin->seen != 0) {
+		closed = bin->limit == bin->items;
 		flush_all(h, bin);
 		bin->allow /= 2;
+		if (has_unit(bin) && bin->allow < HEAP_WORDS)
+			leave_unit(h, bin);
+		bin->limit = bin->items + (closed ? 0 : bin->allow);
 	}
 	bin->seen = (uint16_t)(bin->top - bin->items);
 }
@@ -306,12 +379,12 @@ ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 static void
 keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 {
-	bool own = ns_load_relaxed(&s->owner) == h;
+	const struct ns_heap *owner = ns_load_relaxed(&s->owner);
 	struct ns_bin *bin;
 
 	ns_lock(&h->lock);
 	bin = ns_bin_of(h, s->cache);
-	if (bin->top < bin->limit || make_room(h, bin, s->cache, own)) {
+	if (bin->top < bin->limit || make_room(h, bin, s->cache, owner)) {
 		bin->top[1] = obj;
 		ns_store_release(&bin->top, bin->top + 1);
 	} else {

@@ -39,8 +39,8 @@
 #define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
 #define NS_DIRECT_MAX 8192u /* sizes up to this find their bin in a map */
 
-/* The words of a magazine's array, item 0 included. */
-#define NS_MAGAZINE_MAX 1024u
+/* The words of a magazine's array, item 0 included: a unit of its own. */
+#define NS_MAGAZINE_MAX (NS_UNIT / 8u)
 
 /*
  * malloc's size classes: 0 is none; 16 to 128 by 16, then eight a doubling,
@@ -118,17 +118,19 @@ enum ns_use {
 struct ns_bin {
 	void **top;              /* [o] the next object to hand out, or items */
 	void **limit;            /* [o] where top is when the array is full, or
-				    items: frees pass it by */
+				    items: it is closed */
 	void **items;            /* [h] the array; items[0] is NULL for ever */
 	struct ns_slab *current; /* [h] or NULL */
 	struct ns_list slabs;    /* [h] others with free objects */
 	uint32_t size;           /* [h] of an object */
-	uint16_t words;          /* [h] of the array, items[0] included */
-	uint16_t seen;           /* [h] objects when the tick came by last */
-	uint16_t allow;          /* [h] objects frees may leave in it; before
-				    there is an array, frees seen */
-	uint16_t batch;          /* [h] objects of the last refill, or 0: frees
-				    have overflowed since */
+	uint16_t base;   /* [h] word of the heap its array there is at */
+	uint16_t passes; /* [o] own objects to pass a full magazine by */
+	uint16_t words;  /* [h] of the array, items[0] included */
+	uint16_t seen;   /* [h] objects when the tick came by last */
+	uint16_t allow;  /* [h] objects frees may leave in it; before
+			    there is an array, frees seen */
+	uint16_t batch;  /* [h] objects of the last refill, or 0: frees
+			    have filled it since */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
@@ -332,7 +334,7 @@ void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
 void ns_slab_free(void *obj);
 void ns_bin_reset(struct ns_bin *bin);
 struct ns_bin *ns_bin_of(struct ns_heap *h, const struct kmem_cache *c);
-void ns_bin_close(struct ns_heap *h, struct ns_bin *bin);
+void ns_bin_retire(struct ns_heap *h, struct ns_bin *bin);
 void ns_magazines_flush(void); /* the calling thread's, all of them */
 void ns_check_object(const struct ns_slab *s, const void *obj); /* or dies */
 _Noreturn void ns_bad_free(const void *p, const char *why);
