@@ -34,7 +34,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
 	h->frees = 0;
-	h->ticks = h->seen = 0;
+	h->ticks = h->seen = h->allowed = 0;
 	h->trimmed = false;
 	h->arrays = NS_UNIT;
 	memcpy(h->bin_of, ns_bin_map, sizeof(h->bin_of));
@@ -170,7 +170,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 			bin->current = NULL;
 	}
 	if (n < want)
-		memmove(out, out + want - n, n * sizeof(void *));
+		ns_copy_pointers(out, out + want - n, n);
 	return n;
 }
 
@@ -248,8 +248,8 @@ give_up(struct ns_slab *s)
 /*
  * At each slab a heap adopts it looks at its two oldest: one that others
  * have emptied meanwhile is deleted, and a thread that frees but does not
- * allocate from this cache passes them on.  So what a consumer holds stays
- * bounded although nobody wakes it.
+ * allocate from this cache, or its magazine had earned more, passes them on. So
+ * what a consumer holds stays bounded although nobody wakes it.
  */
 static void
 sweep(struct ns_bin *bin)
@@ -262,7 +262,8 @@ sweep(struct ns_bin *bin)
 		s = ns_container_of(bin->slabs.prev, struct ns_slab, link);
 		ns_list_remove(&s->link);
 		absorb(s);
-		if (s->used == 0 || bin->current == NULL)
+		if (s->used == 0 ||
+		    (bin->current == NULL && bin->allow <= s->cache->start))
 			give_up(s);
 		else
 			ns_list_push(&bin->slabs, &s->link);

@@ -127,10 +127,10 @@ struct ns_bin {
 	uint16_t passes; /* [o] own objects to pass a full magazine by */
 	uint16_t words;  /* [h] of the array, items[0] included */
 	uint16_t seen;   /* [h] objects when the tick came by last */
-	uint16_t allow;  /* [h] objects frees may leave in it; before
-			    there is an array, frees seen */
+	uint16_t allow;  /* [h] objects frees may leave in it */
 	uint16_t batch;  /* [h] objects of the last refill, or 0: frees
-			    have filled it since */
+			    have filled it since; before there is an
+			    array, frees seen */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
@@ -152,6 +152,7 @@ struct ns_heap {
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
 	bool trimmed;             /* [h] and it has trimmed since */
 	uint32_t arrays;          /* [h] where the next array can be */
+	uint32_t allowed;         /* [h] bytes all its magazines may hold */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
 	uint16_t bin_of[NS_DIRECT_MAX / 16 + 1]; /* [I] size / 16, rounded up,
 						    to the offset of a bin */
@@ -232,6 +233,18 @@ ns_inline struct ns_free *
 ns_free_of(const struct kmem_cache *c, void *obj)
 {
 	return (struct ns_free *)((char *)obj + c->link_off);
+}
+
+/*
+ * Copies pointers to where no later ones are, one by one.  They were stored a
+ * moment ago, behind stores to objects that are in no cache, and what loads
+ * more than one of them at a time waits for all those.
+ */
+ns_inline void
+ns_copy_pointers(void **to, void **from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ns_store_relaxed(&to[i], ns_load_relaxed(&from[i]));
 }
 
 ns_inline struct ns_slab *
