@@ -406,6 +406,8 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	struct ns_bin *bin;
 
 	ns_lock(&h->lock);
+	if (ns_unlikely(ns_park_knock(s)))
+		ns_heap_wake(h, s);
 	bin = ns_bin_of(h, s->cache);
 	if (bin->top < bin->limit || make_room(h, bin, s->cache, owner)) {
 		bin->top[1] = obj;
@@ -425,7 +427,8 @@ ns_check_object(const struct ns_slab *s, const void *obj)
 	if (off % s->size != 0)
 		ns_bad_free(obj, "not the start of an object");
 	if (off / s->size < ns_load_relaxed(&s->marked) &&
-	    ns_free_of(s->cache, (void *)obj)->mark == s->mark)
+	    (ns_is_parked(s, obj) ||
+	     ns_free_of(s->cache, (void *)obj)->mark == s->mark))
 		ns_bad_free(obj, "already free");
 	if (off / s->size >= ns_load_relaxed(&s->carved))
 		ns_bad_free(obj, "never allocated");
