@@ -132,7 +132,6 @@ next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
 	if (!ns_list_empty(&bin->slabs)) {
 		s = ns_list_first(&bin->slabs, struct ns_slab, link);
 		ns_list_remove(&s->link);
-		ns_unpark(s);
 		return s;
 	}
 	s = ns_depot_adopt(&c->depots[h->slot]);
@@ -161,6 +160,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 			if (s == NULL)
 				break;
 		}
+		ns_unpark(s);
 		n += pop(s, out + want - n, want - n);
 		if (n == want || absorb(s))
 			continue;

@@ -65,13 +65,16 @@ park_some(struct ns_heap *h, struct visits *v)
 {
 	struct ns_list *l;
 
-	for (unsigned i = 1; i < h->nbins; i++)
+	for (unsigned i = 1; i < h->nbins; i++) {
+		if (h->bin[i].current != NULL)
+			v->parked += ns_park(h->bin[i].current);
 		ns_list_for_each (l, &h->bin[i].slabs) {
-			if (v->parked == PARKS)
+			if (v->parked >= PARKS)
 				return false;
 			v->parked +=
 			    ns_park(ns_container_of(l, struct ns_slab, link));
 		}
+	}
 	return true;
 }
 
