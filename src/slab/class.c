@@ -103,15 +103,15 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 {
 	if (size == 0 || size > NS_SLAB_MAX + 8192u)
 		return -EINVAL;
+	if (is_spread(size, align, flags))
+		size += NS_CACHELINE;
+	c->size = size;
 	c->objsize = objsize;
 	c->align = align;
 	c->flags = flags;
 	for (c->units = 1; c->units < NS_SLAB_UNITS; c->units *= 2)
 		if ((c->units << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
 			break;
-	if (is_spread(size, align, flags))
-		size += NS_CACHELINE;
-	c->size = size;
 	c->magazine = (size < SMALL ? SMALL_BYTES : MAGAZINE_BYTES) / size;
 	c->magazine = (uint32_t)ns_max(c->magazine, LARGE_COUNT);
 	c->magazine = (uint32_t)ns_min(c->magazine, LARGE_BYTES / size);

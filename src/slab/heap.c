@@ -185,7 +185,7 @@ renew(struct ns_slab *s)
 	if (s->cache->ctor != NULL)
 		return;
 	ns_store_release(&s->free, NULL);
-	ns_store_relaxed(&s->parked, (uint16_t)0);
+	ns_store_relaxed(&s->parked, 0u);
 	ns_slab_set_carved(s, 0);
 }
 

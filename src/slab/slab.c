@@ -183,7 +183,8 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->cache = c;
 	s->size = c->size;
 	s->nobj = (uint16_t)c->nobj;
-	s->parked = s->seen = 0;
+	s->parked = 0;
+	s->seen = 0;
 	s->inverse = c->inverse;
 	s->mark = new_mark();
 	s->bin = (uint16_t)c->bin;
@@ -204,7 +205,7 @@ ns_slab_delete(struct ns_slab *s)
 	if (ns_unlikely(ns_is_special(s->cache)))
 		ns_debug_slab_gone(s);
 	ns_store_relaxed(&s->owner, NULL);
-	ns_store_relaxed(&s->parked, (uint16_t)0);
+	ns_store_relaxed(&s->parked, 0u);
 	set_bounds(s, 0);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
 	ns_run_free((struct ns_unit *)(void *)s, false);

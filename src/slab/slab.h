@@ -88,14 +88,14 @@ struct ns_slab {
 	uint64_t remote;        /* [a] state, list and count: see slab.c */
 	struct ns_heap *owner;  /* [a] written by the owner, others compare */
 	void *free;             /* [o] free list, the last freed first */
+	uint32_t carved;        /* [h] objects that may be in use or free */
+	uint32_t parked;        /* [d] pages given back; others look (park.c) */
 	uint16_t used;          /* [o] objects not in free: allocated, or in
 				   magazines, or freed by others and not
 				   collected */
-	uint32_t carved;        /* [h] objects that may be in use or free */
 	uint16_t marked;        /* [h] objects that ever were carved; others
 				   look */
 	uint16_t nobj;          /* [I] */
-	uint16_t parked;        /* [d] pages given back; others look (park.c) */
 	uint16_t seen;          /* [a] of park.c */
 	struct ns_list link;    /* [h] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
@@ -242,16 +242,6 @@ ns_free_of(const struct kmem_cache *c, void *obj)
 	return (struct ns_free *)((char *)obj + c->link_off);
 }
 
-/* Does @obj's page say that it is free? */
-ns_inline bool
-ns_is_parked(const struct ns_slab *s, const void *obj)
-{
-	uint16_t pages = ns_load_relaxed(&s->parked);
-	size_t at = ((uintptr_t)obj + s->cache->link_off) % NS_UNIT;
-
-	return ns_unlikely(pages != 0) && (pages >> at / ns_page_size & 1) != 0;
-}
-
 /*
  * Copies pointers to where no later ones are, one by one.  They were stored a
  * moment ago, behind stores to objects that are in no cache, and what loads
@@ -268,6 +258,18 @@ ns_inline struct ns_slab *
 ns_slab_of(const void *obj)
 {
 	return (struct ns_slab *)(void *)ns_unit_head(ns_unit_of(obj));
+}
+
+/* Does @obj's page say that it is free? */
+ns_inline bool
+ns_is_parked(const struct ns_slab *s, const void *obj)
+{
+	uint32_t pages = ns_load_relaxed(&s->parked);
+	const char *base =
+	    ns_unit_addr((const struct ns_unit *)(const void *)s);
+	size_t at = (size_t)((const char *)obj - base) + s->cache->link_off;
+
+	return ns_unlikely(pages != 0) && (pages >> at / ns_page_size & 1) != 0;
 }
 
 /* The class of a size from 1 to NS_SLAB_MAX. */
