@@ -27,8 +27,8 @@ typedef unsigned int gfp_t;
 /* What the caller can stand. */
 #define __GFP_DIRECT_RECLAIM ((gfp_t)0x0001u) /* may wait and reclaim */
 #define __GFP_KSWAPD_RECLAIM ((gfp_t)0x0002u) /* no meaning here */
-#define __GFP_IO             ((gfp_t)0x0004u) /* no meaning here */
-#define __GFP_FS             ((gfp_t)0x0008u) /* no meaning here */
+#define __GFP_IO             ((gfp_t)0x0004u) /* shrinkers, with both */
+#define __GFP_FS             ((gfp_t)0x0008u) /* of these two */
 #define __GFP_RECLAIM        (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
 
 /* What it wants. */

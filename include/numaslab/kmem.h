@@ -34,6 +34,8 @@ struct kmem_cache;
 #define SLAB_PANIC         ((slab_flags_t)0x0002u) /* abort if create fails */
 #define SLAB_NO_COLOR      ((slab_flags_t)0x0004u) /* no color offsets */
 #define SLAB_NO_MERGE      ((slab_flags_t)0x0008u) /* none is ever merged */
+#define SLAB_RECLAIM_ACCOUNT \
+	((slab_flags_t)0x0010u) /* a shrinker frees them: counted as such */
 
 /*
  * Debugging: each call then takes the slow path.  NUMASLAB_SLAB_DEBUG sets

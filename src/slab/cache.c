@@ -126,7 +126,7 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 {
 	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
 				   SLAB_NO_COLOR | SLAB_NO_MERGE |
-				   NS_DEBUG_FLAGS;
+				   SLAB_RECLAIM_ACCOUNT | NS_DEBUG_FLAGS;
 	struct kmem_cache *c = NULL;
 	unsigned s;
 
@@ -302,7 +302,7 @@ alloc_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 static ns_noinline void *
 alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 {
-	struct ns_retry r = { .gfp = flags };
+	struct ns_retry r = { .gfp = flags, .slot = slot };
 	void *obj;
 
 	if (ns_unlikely(ns_is_special(c)) && ns_debug_fails(c, flags)) {

@@ -12,7 +12,7 @@
 static ns_noinline void *
 alloc_slow(size_t size, unsigned slot, gfp_t flags)
 {
-	struct ns_retry r = { .gfp = flags };
+	struct ns_retry r = { .gfp = flags, .slot = slot };
 	void *p;
 
 	if ((flags & ~NS_GFP_PLAIN) != 0 && !ns_gfp_ok(flags))
@@ -231,6 +231,7 @@ numaslab_node_stat(int node, struct numaslab_node_stat *st)
 		.local_frees = f.local_frees,
 		.remote_frees = f.remote_frees,
 		.purged = f.purged,
+		.reclaimable = f.reclaimable,
 	};
 	return 0;
 }

@@ -190,6 +190,8 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->spare = (uint16_t)(c->size - c->objsize);
 	s->first = ns_unit_addr(u) + c->lead + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
+	if ((c->flags & SLAB_RECLAIM_ACCOUNT) != 0)
+		ns_pool_count_reclaimable(slot, c->units);
 	for (i = 1; i < c->units; i++)
 		memcpy((char *)(s + i) + COPIED, (char *)s + COPIED,
 		       NS_CACHELINE - COPIED);
@@ -207,6 +209,8 @@ ns_slab_delete(struct ns_slab *s)
 	ns_store_relaxed(&s->parked, (uint16_t)0);
 	set_bounds(s, 0);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
+	if ((s->cache->flags & SLAB_RECLAIM_ACCOUNT) != 0)
+		ns_pool_count_reclaimable(s->slot, -(int64_t)s->cache->units);
 	ns_run_free((struct ns_unit *)(void *)s, false);
 }
 

@@ -494,14 +494,15 @@ struct ns_root {
 	struct ns_list *threads; /* the registry's list */
 	struct ns_thread **dead; /* what exited threads counted */
 };
-#define NS_ROOT_VERSION 1u
+#define NS_ROOT_VERSION 2u
 
 /* In bytes; cached is what lies in magazines, which live is without. */
 struct ns_node_figures {
 	int node;
 	uint64_t live, cached, used, retained, committed, span, limit, spilled,
 	    purged;
-	uint64_t huge, local_frees, remote_frees, slabs, large_runs;
+	uint64_t huge, local_frees, remote_frees, slabs, large_runs,
+	    reclaimable;
 };
 
 /*
