@@ -34,7 +34,7 @@ typedef unsigned int gfp_t;
 /* What it wants. */
 #define __GFP_ZERO     ((gfp_t)0x0100u) /* zeroed object */
 #define __GFP_THISNODE ((gfp_t)0x0200u) /* this node or fail: no spill */
-#define __GFP_ACCOUNT  ((gfp_t)0x0400u) /* no meaning here */
+#define __GFP_ACCOUNT  ((gfp_t)0x0400u) /* charged: account.h */
 #define __GFP_NOWARN   ((gfp_t)0x0800u) /* no failure is ever printed */
 
 /* How often to try.  None of the three: reclaim once, as NORETRY. */

@@ -28,12 +28,14 @@ extern "C" {
 
 typedef unsigned int slab_flags_t;
 struct kmem_cache;
+struct numaslab_account; /* account.h */
 
 /* cache flags */
 #define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x0001u) /* align to cache lines */
 #define SLAB_PANIC         ((slab_flags_t)0x0002u) /* abort if create fails */
 #define SLAB_NO_COLOR      ((slab_flags_t)0x0004u) /* no color offsets */
 #define SLAB_NO_MERGE      ((slab_flags_t)0x0008u) /* none is ever merged */
+#define SLAB_ACCOUNT       ((slab_flags_t)0x0020u) /* charged: account.h */
 #define SLAB_RECLAIM_ACCOUNT \
 	((slab_flags_t)0x0010u) /* a shrinker frees them: counted as such */
 
@@ -72,11 +74,12 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
  * the place of @align: kmem_cache_create(name, size, &args, flags).
  */
 struct kmem_cache_args {
-	unsigned int align;              /* bytes, as @align */
-	unsigned int freeptr_offset;     /* bytes; used with the next */
-	unsigned int use_freeptr_offset; /* 0 or 1 */
-	unsigned int no_color;           /* 0, or 1: as SLAB_NO_COLOR */
-	unsigned long limit;             /* objects in use; 0: no limit */
+	unsigned int align;               /* bytes, as @align */
+	unsigned int freeptr_offset;      /* bytes; used with the next */
+	unsigned int use_freeptr_offset;  /* 0 or 1 */
+	unsigned int no_color;            /* 0, or 1: as SLAB_NO_COLOR */
+	unsigned long limit;              /* objects in use; 0: no limit */
+	struct numaslab_account *account; /* pays for all; or NULL */
 	void (*ctor)(void *);
 };
 
@@ -87,6 +90,8 @@ struct kmem_cache_args {
  * of 8, and two words before the end of the object.
  * With a limit a request fails as if there was no memory while so many objects
  * are in use; each call then takes the slow path, to be counted.
+ * With an account each object is charged to it, as under SLAB_ACCOUNT, whoever
+ * allocates.
  * @args may be NULL.  Errors and ownership as above; EINVAL also for a
  * freeptr_offset that does not fit, and a no_color above 1.  After Linux's
  * kmem_cache_args.

@@ -85,6 +85,9 @@ kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 	}
 	if ((flags & ~NS_GFP_PLAIN) != 0 && !ns_gfp_ok(flags))
 		return 0;
+	c = ns_cache_accounted(c, flags);
+	if (c == NULL)
+		return 0;
 	for (i = get_many(c, n, objs); i < n;
 	     i += get_many(c, n - i, objs + i)) {
 		objs[i] = kmem_cache_alloc(c, each);

@@ -10,6 +10,7 @@
  * With a constructor an object keeps its state while it is free, so its link
  * is behind it; otherwise the link is in it.
  */
+#include "slab/account.h"
 #include "slab/debug.h"
 #include "slab/fast.h"
 #include "slab/gfp.h"
@@ -101,7 +102,8 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	c->ctor = c->user_ctor = args->ctor;
 	c->limit = args->limit;
 	c->taken = c->requests = 0;
-	c->use = c->limit != 0 ? NS_USE_SPECIAL : NS_USE_CACHE;
+	c->use = c->limit != 0 || (flags & SLAB_ACCOUNT) != 0 ? NS_USE_SPECIAL
+							      : NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
 	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
 			      flags);
@@ -120,15 +122,37 @@ args_fit(unsigned size, const struct kmem_cache_args *args)
 		size - args->freeptr_offset >= sizeof(struct ns_free));
 }
 
+/* A cache in the list of all; caches locked. */
+static struct kmem_cache *
+new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
+	  slab_flags_t flags)
+{
+	struct kmem_cache *c;
+	unsigned s;
+
+	if (ns_list_empty(&unused) && !more_descriptors())
+		return NULL;
+	c = ns_list_first(&unused, struct kmem_cache, link);
+	ns_list_remove(&c->link);
+	ns_format(c->name, sizeof(c->name), "%s", name);
+	c->args = *args;
+	c->twin = c->original = NULL;
+	c->account = args->account;
+	ns_account_get(c->account);
+	lay_out(c, size, args, flags);
+	for (s = 0; s < ns_topo.nslots; s++)
+		ns_depot_init(&c->depots[s], c, s);
+	ns_list_append(&ns_cache_list, &c->link);
+	return c;
+}
+
 static int
 create(const char *name, unsigned size, const struct kmem_cache_args *args,
        slab_flags_t flags, struct kmem_cache **cache)
 {
-	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
-				   SLAB_NO_COLOR | SLAB_NO_MERGE |
-				   SLAB_RECLAIM_ACCOUNT | NS_DEBUG_FLAGS;
-	struct kmem_cache *c = NULL;
-	unsigned s;
+	const slab_flags_t known =
+	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | SLAB_NO_MERGE |
+	    SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT | NS_DEBUG_FLAGS;
 
 	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
 	    !args_fit(size, args) || (flags & ~known) != 0)
@@ -136,20 +160,51 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 	if (ns_init() != 0)
 		return ENOMEM;
 	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
+	if (args->account != NULL)
+		flags |= SLAB_ACCOUNT;
 	ns_debug_prepare(flags);
 	ns_lock(&ns_caches_lock);
-	if (!ns_list_empty(&unused) || more_descriptors()) {
-		c = ns_list_first(&unused, struct kmem_cache, link);
-		ns_list_remove(&c->link);
-		ns_format(c->name, sizeof(c->name), "%s", name);
-		lay_out(c, size, args, flags);
-		for (s = 0; s < ns_topo.nslots; s++)
-			ns_depot_init(&c->depots[s], c, s);
-		ns_list_append(&ns_cache_list, &c->link);
+	*cache = new_cache(name, size, args, flags);
+	ns_unlock(&ns_caches_lock);
+	return *cache != NULL ? 0 : ENOMEM;
+}
+
+/* The same cache with SLAB_ACCOUNT; it goes when @c goes. */
+static struct kmem_cache *
+make_twin(struct kmem_cache *c)
+{
+	struct kmem_cache *twin;
+	char name[sizeof(c->name)];
+
+	ns_lock(&ns_caches_lock);
+	twin = c->twin;
+	if (twin == NULL) {
+		ns_format(name, sizeof(name), "%s-cg", c->name);
+		twin = new_cache(name, c->objsize, &c->args,
+				 c->flags | SLAB_ACCOUNT);
+		if (twin != NULL)
+			twin->original = c;
+		/* Pairs with the acquire in ns_cache_accounted. */
+		ns_store_release(&c->twin, twin);
 	}
 	ns_unlock(&ns_caches_lock);
-	*cache = c;
-	return c != NULL ? 0 : ENOMEM;
+	return twin;
+}
+
+struct kmem_cache *
+ns_cache_accounted(struct kmem_cache *c, gfp_t flags)
+{
+	struct kmem_cache *twin;
+
+	if ((flags & __GFP_ACCOUNT) == 0 || (c->flags & SLAB_ACCOUNT) != 0 ||
+	    ns_account_for(NULL) == NULL)
+		return c;
+	twin = ns_load_acquire(&c->twin);
+	if (twin == NULL)
+		twin = make_twin(c);
+	if (twin == NULL)
+		errno = ENOMEM;
+	return twin;
 }
 
 ns_export struct kmem_cache *
@@ -220,6 +275,35 @@ live_objects(struct kmem_cache *c)
 	return live;
 }
 
+/* Gives back all it can; the objects that are left, which it tells of. */
+static uint64_t
+drain(struct kmem_cache *c)
+{
+	uint64_t live;
+
+	if (c == NULL)
+		return 0;
+	drain_heaps(c);
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		ns_depot_clean(&c->depots[s]);
+	live = live_objects(c);
+	if (live != 0)
+		ns_debug_leaks(c);
+	return live;
+}
+
+static void
+forget(struct kmem_cache *c)
+{
+	if (c == NULL)
+		return;
+	ns_account_put(c->account);
+	ns_lock(&ns_caches_lock);
+	ns_list_remove(&c->link);
+	ns_list_push(&unused, &c->link);
+	ns_unlock(&ns_caches_lock);
+}
+
 ns_export void
 kmem_cache_destroy(struct kmem_cache *c)
 {
@@ -227,29 +311,26 @@ kmem_cache_destroy(struct kmem_cache *c)
 
 	if (c == NULL)
 		return;
-	drain_heaps(c);
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		ns_depot_clean(&c->depots[s]);
-	live = live_objects(c);
+	live = drain(c) + drain(c->twin);
 	if (live != 0) {
-		/* They stay valid, so the descriptor does. */
-		ns_debug_leaks(c);
+		/* They stay valid, so the descriptors do. */
 		ns_warn("kmem_cache_destroy(%s): %lu objects are still live",
 			c->name, (unsigned long)live);
 		return;
 	}
-	ns_lock(&ns_caches_lock);
-	ns_list_remove(&c->link);
-	ns_list_push(&unused, &c->link);
-	ns_unlock(&ns_caches_lock);
+	forget(c->twin);
+	forget(c);
 }
 
 ns_export int
 kmem_cache_shrink(struct kmem_cache *c)
 {
+	struct kmem_cache *twin = ns_load_acquire(&c->twin);
 	uint64_t slabs = 0;
 	unsigned s;
 
+	if (twin != NULL)
+		slabs = (uint64_t)kmem_cache_shrink(twin);
 	ns_thread_abandon(ns_home->thread, c);
 	for (s = 0; s < ns_topo.nslots; s++) {
 		ns_depot_clean(&c->depots[s]);
@@ -282,7 +363,7 @@ pop_from(struct ns_heap *h, const struct kmem_cache *c)
 
 /* Of a cache whose objects are watched or counted. */
 static void *
-alloc_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
+try_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 {
 	void *obj = NULL;
 
@@ -299,30 +380,54 @@ alloc_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 }
 
 /* No object at hand: here the flags matter. */
-static ns_noinline void *
-alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
+static void *
+try_hard(struct kmem_cache *c, unsigned slot, gfp_t flags)
 {
 	struct ns_retry r = { .gfp = flags, .slot = slot };
 	void *obj;
 
-	if (ns_unlikely(ns_is_special(c)) && ns_debug_fails(c, flags)) {
-		errno = ENOMEM;
-		return NULL;
-	}
 	do
 		obj = ns_unlikely(ns_is_special(c))
-			  ? alloc_special(c, slot, r.gfp)
+			  ? try_special(c, slot, r.gfp)
 			  : ns_cache_alloc(c, slot, r.gfp);
 	while (ns_unlikely(obj == NULL) && ns_retry(&r));
 	return obj;
 }
 
-/* With flags that are more than how hard to try. */
-static ns_noinline void *
-alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
-	      gfp_t flags)
+/* Whoever is to pay is asked before anything else is tried. */
+static void *
+alloc_special(struct kmem_cache *c, unsigned slot, gfp_t flags)
 {
+	bool charged = (c->flags & SLAB_ACCOUNT) != 0;
+	struct numaslab_account *payer = charged ? ns_account_for(c) : NULL;
+	size_t price = ns_account_price(c);
 	void *obj;
+
+	if (ns_debug_fails(c, flags) ||
+	    !ns_account_charge(payer, price, flags)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	obj = try_hard(c, slot, flags);
+	if (obj == NULL)
+		ns_account_uncharge(payer, price);
+	else if (charged)
+		*ns_account_of(ns_slab_of(obj), obj) = payer;
+	return obj;
+}
+
+static ns_noinline void *
+alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
+{
+	return ns_unlikely(ns_is_special(c)) ? alloc_special(c, slot, flags)
+					     : try_hard(c, slot, flags);
+}
+
+ns_noinline void *
+ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
+		       gfp_t flags)
+{
+	void *obj = NULL;
 
 	if (!ns_gfp_ok(flags))
 		return NULL;
@@ -330,7 +435,11 @@ alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
 		errno = EINVAL;
 		return NULL;
 	}
-	obj = h != NULL ? pop_from(h, c) : NULL;
+	c = ns_cache_accounted(c, flags);
+	if (c == NULL)
+		return NULL;
+	if (h != NULL)
+		obj = pop_from(h, c);
 	if (obj == NULL)
 		obj = alloc_slow(c, slot, flags);
 	if ((flags & __GFP_ZERO) != 0 && obj != NULL)
@@ -344,7 +453,7 @@ alloc_at(struct kmem_cache *c, struct ns_heap *h, unsigned slot, gfp_t flags)
 	void *obj = NULL;
 
 	if (ns_unlikely((flags & ~NS_GFP_PLAIN) != 0))
-		return alloc_flagged(c, h, slot, flags);
+		return ns_cache_alloc_flagged(c, h, slot, flags);
 	if (ns_likely(h != NULL))
 		obj = pop_from(h, c);
 	return ns_likely(obj != NULL) ? obj : alloc_slow(c, slot, flags);
@@ -402,7 +511,7 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_bad_free(obj, "not an object of a cache");
 	s = (struct ns_slab *)(void *)u;
-	if (s->cache != c) {
+	if (s->cache != c && s->cache->original != c) {
 		ns_debug_about(s, obj);
 		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
 			 "node %d)",

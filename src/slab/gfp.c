@@ -59,12 +59,11 @@ wait_a_little(unsigned round)
 static bool
 shrink(struct ns_retry *r)
 {
-	const gfp_t may = __GFP_IO | __GFP_FS;
 	bool strict = (r->gfp & __GFP_THISNODE) != 0;
 	unsigned slot = strict ? r->slot : NS_NO_SLOT;
 	bool freed = false;
 
-	if ((r->gfp & may) != may)
+	if (!ns_gfp_may_call(r->gfp))
 		return false;
 	if (strict && slot == NS_NO_SLOT)
 		slot = ns_home->slot;

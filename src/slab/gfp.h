@@ -19,6 +19,15 @@
 /* No flag contradicts another, and none is unknown; else errno is EINVAL. */
 bool ns_gfp_ok(gfp_t gfp);
 
+/* May the program's code run for it: shrinkers, an account's over()? */
+ns_inline bool
+ns_gfp_may_call(gfp_t gfp)
+{
+	const gfp_t all = __GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_FS;
+
+	return (gfp & all) == all;
+}
+
 /* A request that failed, and what was done about it so far. */
 struct ns_retry {
 	gfp_t gfp;         /* what to try with the next time */

@@ -217,9 +217,13 @@ struct kmem_cache {
 	uint64_t limit;    /* [I] objects in use at most, or 0 */
 	uint64_t taken;    /* [a] objects in use, if there is a limit */
 	uint64_t requests; /* [a] under SLAB_FAILSLAB */
-	struct ns_depot *depots; /* [I] by slot */
-	struct ns_list link;     /* [c] the list of all caches */
-	char name[32];           /* [I] */
+	struct numaslab_account *account; /* [I] its own, or NULL */
+	struct kmem_cache *twin;          /* [a] for __GFP_ACCOUNT, or NULL */
+	struct kmem_cache *original;      /* [I] whose twin it is, or NULL */
+	struct kmem_cache_args args;      /* [I] it was made with */
+	struct ns_depot *depots;          /* [I] by slot */
+	struct ns_list link;              /* [c] the list of all caches */
+	char name[32];                    /* [I] */
 };
 
 /*
@@ -294,6 +298,8 @@ ns_is_special(const struct kmem_cache *c)
 extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
 unsigned ns_exact_class(unsigned c); /* of a spread one */
+/* The class whose objects are aligned to @align and hold @size; 0: none. */
+unsigned ns_aligned_class(size_t align, size_t size); /* alloc.c */
 void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
@@ -358,6 +364,7 @@ void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void ns_large_free(struct ns_unit *u, void *p);
 size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);
+void ns_large_charged(void *p, struct numaslab_account *payer);
 
 /* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
@@ -466,7 +473,17 @@ void ns_unpark(struct ns_slab *s);
 bool ns_park_knock(struct ns_slab *s);
 bool ns_depots_park(void); /* true: look again in a while */
 
-/* cache.c */
+/*
+ * cache.c
+ *
+ * ns_cache_accounted - @c, or its twin if @flags want an object charged that
+ * @c's are not; NULL with ENOMEM: none can be made.
+ * ns_cache_alloc_flagged - an object, with flags that are more than how hard
+ * to try.
+ */
+struct kmem_cache *ns_cache_accounted(struct kmem_cache *c, gfp_t flags);
+void *ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h,
+			     unsigned slot, gfp_t flags);
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
 extern struct ns_list ns_cache_list;  /* [c] user caches */
 void ns_depots_each(void (*fn)(struct ns_depot *));
