@@ -39,7 +39,7 @@ ns_depots_each(void (*fn)(struct ns_depot *))
 		struct kmem_cache *cache =
 		    ns_container_of(l, struct kmem_cache, link);
 
-		for (s = 0; s < ns_topo.nslots; s++)
+		for (s = 0; s < ns_topo.nslots && cache->root == cache; s++)
 			fn(&cache->depots[s]);
 	}
 }
@@ -76,7 +76,7 @@ more_descriptors(void)
 }
 
 /* The distance of objects, and where a free one keeps its link. */
-static int
+static void
 lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	slab_flags_t flags)
 {
@@ -102,11 +102,17 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	c->ctor = c->user_ctor = args->ctor;
 	c->limit = args->limit;
 	c->taken = c->requests = 0;
-	c->use = c->limit != 0 || (flags & SLAB_ACCOUNT) != 0 ? NS_USE_SPECIAL
-							      : NS_USE_CACHE;
+	c->dtor = args->dtor;
+	c->use = c->limit != 0 || (flags & SLAB_ACCOUNT) != 0 || c->placed
+		     ? NS_USE_SPECIAL
+		     : NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
-	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
-			      flags);
+	ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align, flags);
+	if (args->sheaf_capacity != 0) {
+		c->magazine = (uint32_t)ns_min(args->sheaf_capacity + 1ul,
+					       NS_MAGAZINE_MAX);
+		c->start = (uint32_t)ns_min(c->start, c->magazine - 1);
+	}
 }
 
 static bool
@@ -114,7 +120,7 @@ args_fit(unsigned size, const struct kmem_cache_args *args)
 {
 	if ((args->align != 0 && !ns_is_pow2(args->align)) ||
 	    args->align > 4096 || args->use_freeptr_offset > 1 ||
-	    args->no_color > 1)
+	    args->no_color > 1 || (args->dtor != NULL && args->ctor == NULL))
 		return false;
 	return !args->use_freeptr_offset ||
 	       (args->freeptr_offset % sizeof(void *) == 0 &&
@@ -122,10 +128,10 @@ args_fit(unsigned size, const struct kmem_cache_args *args)
 		size - args->freeptr_offset >= sizeof(struct ns_free));
 }
 
-/* A cache in the list of all; caches locked. */
+/* A cache in the list of all; caches locked.  @policy may be NULL. */
 static struct kmem_cache *
 new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
-	  slab_flags_t flags)
+	  slab_flags_t flags, const struct ns_policy *policy)
 {
 	struct kmem_cache *c;
 	unsigned s;
@@ -136,6 +142,14 @@ new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
 	ns_list_remove(&c->link);
 	ns_format(c->name, sizeof(c->name), "%s", name);
 	c->args = *args;
+	c->root = c;
+	c->shares = 1;
+	c->named = true;
+	c->placed = policy != NULL;
+	if (policy != NULL)
+		c->policy = *policy;
+	c->last_slot = 0;
+	c->dead = NULL;
 	c->twin = c->original = NULL;
 	c->account = args->account;
 	ns_account_get(c->account);
@@ -146,6 +160,23 @@ new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
 	return c;
 }
 
+/* For ns_cache_merge; NULL: a cache of its own, or no memory to merge it. */
+static struct kmem_cache *
+prepare_alias(const char *name, unsigned size,
+	      const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	struct kmem_cache *alias;
+
+	if (!ns_cache_may_merge(args, flags))
+		return NULL;
+	alias = kzalloc(sizeof(*alias), GFP_KERNEL);
+	if (alias == NULL)
+		return NULL;
+	ns_format(alias->name, sizeof(alias->name), "%s", name);
+	lay_out(alias, size, args, flags);
+	return alias;
+}
+
 static int
 create(const char *name, unsigned size, const struct kmem_cache_args *args,
        slab_flags_t flags, struct kmem_cache **cache)
@@ -153,6 +184,8 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 	const slab_flags_t known =
 	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | SLAB_NO_MERGE |
 	    SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT | NS_DEBUG_FLAGS;
+	struct kmem_cache *alias;
+	struct ns_policy policy;
 
 	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
 	    !args_fit(size, args) || (flags & ~known) != 0)
@@ -162,10 +195,19 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
 	if (args->account != NULL)
 		flags |= SLAB_ACCOUNT;
+	if (args->policy != NULL && ns_policy_read(args->policy, &policy) != 0)
+		return EINVAL;
 	ns_debug_prepare(flags);
+	*cache = alias = prepare_alias(name, size, args, flags);
 	ns_lock(&ns_caches_lock);
-	*cache = new_cache(name, size, args, flags);
+	if (alias != NULL)
+		*cache = ns_cache_merge(alias);
+	if (*cache == NULL)
+		*cache = new_cache(name, size, args, flags,
+				   args->policy != NULL ? &policy : NULL);
 	ns_unlock(&ns_caches_lock);
+	if (*cache != alias)
+		kfree(alias);
 	return *cache != NULL ? 0 : ENOMEM;
 }
 
@@ -181,7 +223,8 @@ make_twin(struct kmem_cache *c)
 	if (twin == NULL) {
 		ns_format(name, sizeof(name), "%s-cg", c->name);
 		twin = new_cache(name, c->objsize, &c->args,
-				 c->flags | SLAB_ACCOUNT);
+				 c->flags | SLAB_ACCOUNT,
+				 c->placed ? &c->policy : NULL);
 		if (twin != NULL)
 			twin->original = c;
 		/* Pairs with the acquire in ns_cache_accounted. */
@@ -192,13 +235,13 @@ make_twin(struct kmem_cache *c)
 }
 
 struct kmem_cache *
-ns_cache_accounted(struct kmem_cache *c, gfp_t flags)
+ns_cache_accounted(struct kmem_cache *c)
 {
 	struct kmem_cache *twin;
 
-	if ((flags & __GFP_ACCOUNT) == 0 || (c->flags & SLAB_ACCOUNT) != 0 ||
-	    ns_account_for(NULL) == NULL)
+	if ((c->flags & SLAB_ACCOUNT) != 0 || ns_account_for(NULL) == NULL)
 		return c;
+	c = c->root;
 	twin = ns_load_acquire(&c->twin);
 	if (twin == NULL)
 		twin = make_twin(c);
@@ -286,6 +329,7 @@ drain(struct kmem_cache *c)
 	drain_heaps(c);
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		ns_depot_clean(&c->depots[s]);
+	ns_slabs_settle(c);
 	live = live_objects(c);
 	if (live != 0)
 		ns_debug_leaks(c);
@@ -304,28 +348,56 @@ forget(struct kmem_cache *c)
 	ns_unlock(&ns_caches_lock);
 }
 
-ns_export void
-kmem_cache_destroy(struct kmem_cache *c)
+/* One name less; true: it was the last. */
+static bool
+unname(struct kmem_cache *c)
 {
-	uint64_t live;
+	struct kmem_cache *root = c->root;
+	bool last;
 
-	if (c == NULL)
-		return;
-	live = drain(c) + drain(c->twin);
+	ns_lock(&ns_caches_lock);
+	c->named = false;
+	ns_store_relaxed(&root->shares, root->shares - 1);
+	last = root->shares == 0;
+	if (c != root)
+		ns_list_remove(&c->link);
+	ns_unlock(&ns_caches_lock);
+	return last;
+}
+
+static void
+destroy_root(struct kmem_cache *c, const char *name)
+{
+	uint64_t live = drain(c) + drain(c->twin);
+
 	if (live != 0) {
 		/* They stay valid, so the descriptors do. */
 		ns_warn("kmem_cache_destroy(%s): %lu objects are still live",
-			c->name, (unsigned long)live);
+			name, (unsigned long)live);
 		return;
 	}
 	forget(c->twin);
 	forget(c);
 }
 
+ns_export void
+kmem_cache_destroy(struct kmem_cache *c)
+{
+	bool alias;
+
+	if (c == NULL)
+		return;
+	alias = c != c->root;
+	if (unname(c))
+		destroy_root(c->root, c->name);
+	if (alias)
+		kfree(c);
+}
+
 ns_export int
 kmem_cache_shrink(struct kmem_cache *c)
 {
-	struct kmem_cache *twin = ns_load_acquire(&c->twin);
+	struct kmem_cache *twin = ns_load_acquire(&c->root->twin);
 	uint64_t slabs = 0;
 	unsigned s;
 
@@ -336,6 +408,7 @@ kmem_cache_shrink(struct kmem_cache *c)
 		ns_depot_clean(&c->depots[s]);
 		slabs += ns_load_relaxed(&c->depots[s].total_slabs);
 	}
+	ns_slabs_settle(c);
 	return slabs != 0;
 }
 
@@ -356,9 +429,24 @@ kmem_cache_name(struct kmem_cache *c)
 ns_inline void *
 pop_from(struct ns_heap *h, const struct kmem_cache *c)
 {
-	if (ns_unlikely(c->id >= h->nbins))
+	uint32_t bin = c->bin;
+
+	if (ns_unlikely(bin >= h->bins_end))
 		return NULL;
-	return ns_bin_pop(&h->bin[c->id], c->link_off);
+	return ns_bin_pop(ns_bin_at(h, bin), c->link_off);
+}
+
+/* Where an object of a cache with a policy of its own is to lie. */
+static unsigned
+place(struct kmem_cache *c)
+{
+	unsigned cpu = 0, slot;
+
+	ns_os_getcpu(&cpu, NULL);
+	slot = ns_policy_pick(&c->policy, ns_topo_slot_of_cpu(cpu),
+			      ns_load_relaxed(&c->last_slot));
+	ns_store_relaxed(&c->last_slot, slot);
+	return slot;
 }
 
 /* Of a cache whose objects are watched or counted. */
@@ -367,6 +455,8 @@ try_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 {
 	void *obj = NULL;
 
+	if (c->placed && slot == NS_NO_SLOT)
+		slot = place(c);
 	if (!ns_debug_charge(c)) {
 		errno = ENOMEM;
 		return NULL;
@@ -423,11 +513,23 @@ alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 					     : try_hard(c, slot, flags);
 }
 
+/* Of the twin, whose objects may be said to be smaller, if somebody pays. */
+static ns_cold void *
+alloc_accounted(struct kmem_cache *c, unsigned slot, gfp_t flags)
+{
+	struct kmem_cache *from = ns_cache_accounted(c);
+	void *obj = from != NULL ? alloc_slow(from, slot, flags) : NULL;
+
+	if ((flags & __GFP_ZERO) != 0 && obj != NULL)
+		memset(obj, 0, c->objsize);
+	return obj;
+}
+
 ns_noinline void *
 ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
 		       gfp_t flags)
 {
-	void *obj = NULL;
+	void *obj;
 
 	if (!ns_gfp_ok(flags))
 		return NULL;
@@ -435,11 +537,9 @@ ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
 		errno = EINVAL;
 		return NULL;
 	}
-	c = ns_cache_accounted(c, flags);
-	if (c == NULL)
-		return NULL;
-	if (h != NULL)
-		obj = pop_from(h, c);
+	if ((flags & __GFP_ACCOUNT) != 0)
+		return alloc_accounted(c, slot, flags);
+	obj = h != NULL ? pop_from(h, c) : NULL;
 	if (obj == NULL)
 		obj = alloc_slow(c, slot, flags);
 	if ((flags & __GFP_ZERO) != 0 && obj != NULL)
@@ -499,10 +599,11 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 {
 	struct ns_heap *h = ns_home;
 	struct ns_slab *s = ns_slab_in(&h->window, obj);
+	uint32_t bin = c->bin;
 	struct ns_unit *u;
 
-	if (ns_likely(ns_is_object_of(s, c, obj) && c->id < h->nbins)) {
-		ns_free_home(h, s, obj, c->link_off);
+	if (ns_likely(ns_is_object_of(s, bin, obj) && bin < h->bins_end)) {
+		ns_free_home(h, s, bin, obj, c->link_off);
 		return;
 	}
 	if (obj == NULL)
@@ -511,7 +612,7 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_bad_free(obj, "not an object of a cache");
 	s = (struct ns_slab *)(void *)u;
-	if (s->cache != c && s->cache->original != c) {
+	if (s->cache != c->root && s->cache->original != c->root) {
 		ns_debug_about(s, obj);
 		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
 			 "node %d)",

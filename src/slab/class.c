@@ -140,7 +140,7 @@ void
 ns_cache_name_bin(struct kmem_cache *c, unsigned id)
 {
 	c->id = id;
-	c->bin = (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
+	c->bin = ns_bin_offset(id);
 }
 
 uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1];
@@ -156,6 +156,8 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 
 		if (c < NS_NSIZES && is_spread(size, 1, 0))
 			align = NS_CACHELINE;
+		cache->root = cache;
+		cache->shares = 1;
 		ns_cache_name_bin(cache, c);
 		cache->args.align = (unsigned)ns_min(align, COLOR_SPAN);
 		ns_cache_setup(cache, size, size, cache->args.align, 0);

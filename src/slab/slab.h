@@ -152,6 +152,7 @@ struct ns_heap {
 	uint64_t frees;           /* [o] frees that took the fast path */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	uint32_t nbins;           /* [o] bins from here on were never used */
+	uint32_t bins_end;        /* [o] and where they begin */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
@@ -166,6 +167,13 @@ struct ns_heap {
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
 };
 _Static_assert(offsetof(struct ns_heap, bin) == NS_HEAP_HEADER, "header");
+
+/* Where bin @id is in a heap. */
+ns_inline uint32_t
+ns_bin_offset(uint32_t id)
+{
+	return (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
+}
 
 /* What one thread has and did on one node. */
 struct ns_thread_slot {
@@ -218,12 +226,21 @@ struct kmem_cache {
 	uint64_t taken;    /* [a] objects in use, if there is a limit */
 	uint64_t requests; /* [a] under SLAB_FAILSLAB */
 	struct numaslab_account *account; /* [I] its own, or NULL */
-	struct kmem_cache *twin;          /* [a] for __GFP_ACCOUNT, or NULL */
-	struct kmem_cache *original;      /* [I] whose twin it is, or NULL */
-	struct kmem_cache_args args;      /* [I] it was made with */
-	struct ns_depot *depots;          /* [I] by slot */
-	struct ns_list link;              /* [c] the list of all caches */
-	char name[32];                    /* [I] */
+	struct kmem_cache *root; /* [I] itself, or what it is merged into */
+	uint32_t shares;         /* [a] of a root: its names, written under
+				    [c]; 0: it is being destroyed */
+	bool named;              /* [c] not destroyed yet */
+	bool placed;             /* [I] by a policy of its own, which is */
+	struct ns_policy policy; /* [I] this */
+	uint32_t last_slot;      /* [a] where interleave is */
+	void (*dtor)(void *);    /* [I] or NULL */
+	struct ns_slab *dead;    /* [a] a stack, of those that wait for it */
+	struct kmem_cache *twin; /* [a] for __GFP_ACCOUNT, or NULL */
+	struct kmem_cache *original; /* [I] whose twin it is, or NULL */
+	struct kmem_cache_args args; /* [I] it was made with */
+	struct ns_depot *depots;     /* [I] by slot */
+	struct ns_list link;         /* [c] the list of all caches */
+	char name[32];               /* [I] */
 };
 
 /*
@@ -431,6 +448,7 @@ struct ns_slab *ns_slab_new(struct kmem_cache *c, unsigned slot,
 			    unsigned flags);
 void ns_slab_set_carved(struct ns_slab *s, uint32_t carved);
 void ns_slab_delete(struct ns_slab *s);
+void ns_slabs_destruct(struct kmem_cache *c);
 enum ns_push ns_slab_push(struct ns_slab *s, void **objs, unsigned n);
 void *ns_slab_collect(struct ns_slab *s, uint32_t *count);
 bool ns_slab_let_go_full(struct ns_slab *s);
@@ -447,6 +465,14 @@ void ns_depot_clean(struct ns_depot *d);
 uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
 /* The depot of a new cache; its lock outlives caches and is the caller's. */
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
+
+/* After a call on @c, with no lock held: its destructor's turn. */
+ns_inline void
+ns_slabs_settle(struct kmem_cache *c)
+{
+	if (ns_unlikely(ns_load_relaxed(&c->dead) != NULL))
+		ns_slabs_destruct(c);
+}
 
 /* thread.c: the registry of threads. */
 extern struct ns_lock ns_registry_lock; /* NS_RANK_REGISTRY: [r] */
@@ -476,14 +502,21 @@ bool ns_depots_park(void); /* true: look again in a while */
 /*
  * cache.c
  *
- * ns_cache_accounted - @c, or its twin if @flags want an object charged that
- * @c's are not; NULL with ENOMEM: none can be made.
+ * ns_cache_accounted - for __GFP_ACCOUNT: @c, or its twin if somebody is to pay
+ * for an object and @c's are not charged; NULL with ENOMEM: none can be made.
  * ns_cache_alloc_flagged - an object, with flags that are more than how hard
  * to try.
  */
-struct kmem_cache *ns_cache_accounted(struct kmem_cache *c, gfp_t flags);
+struct kmem_cache *ns_cache_accounted(struct kmem_cache *c);
 void *ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h,
 			     unsigned slot, gfp_t flags);
+
+/*
+ * merge.c.  ns_cache_merge - makes @alias, laid out as if it was a cache of
+ * its own, an alias of one that exists; or NULL.  Caches locked.
+ */
+bool ns_cache_may_merge(const struct kmem_cache_args *args, slab_flags_t flags);
+struct kmem_cache *ns_cache_merge(struct kmem_cache *alias);
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
 extern struct ns_list ns_cache_list;  /* [c] user caches */
 void ns_depots_each(void (*fn)(struct ns_depot *));
