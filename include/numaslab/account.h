@@ -13,6 +13,7 @@
  * for a slab's objects may be of many accounts.
  *
  * Thread safety: every function may be called by any thread at any time.
+ * Errors: an account that was destroyed aborts with one line on stderr.
  */
 #ifndef NUMASLAB_ACCOUNT_H
 #define NUMASLAB_ACCOUNT_H

@@ -17,6 +17,7 @@
  * request; GFP_NOFS is for that.
  *
  * Thread safety: every function may be called by any thread at any time.
+ * Errors: a shrinker that was freed aborts with one line on stderr.
  */
 #ifndef NUMASLAB_SHRINKER_H
 #define NUMASLAB_SHRINKER_H

@@ -27,6 +27,9 @@
 #define TRIES 16u
 
 struct numaslab_account {
+	uint64_t spare[2];     /* where a freed block has its link and mark */
+	uint64_t magic;        /* [a] magic_of(), until it is freed */
+	uint32_t owned;        /* [a] not destroyed yet */
 	uint64_t bytes;        /* [a] charged */
 	uint64_t limit;        /* [a] */
 	uint64_t refs;         /* [a] */
@@ -40,6 +43,22 @@ struct numaslab_account {
 static __thread struct numaslab_account *active ns_tls_model;
 static __thread bool calling ns_tls_model; /* this thread is in an over() */
 
+static uint64_t
+magic_of(const struct numaslab_account *a)
+{
+	return (uintptr_t)a ^ ns_key;
+}
+
+/* Dies of a pointer that is none, or no longer one, of the program's. */
+static void
+check(const struct numaslab_account *a, const char *call)
+{
+	if (ns_load_relaxed(&a->magic) != magic_of(a))
+		ns_fatal("%s: %p is no account", call, (const void *)a);
+	if (ns_load_relaxed(&a->owned) == 0)
+		ns_fatal("%s(%s): destroyed already", call, a->name);
+}
+
 void
 ns_account_get(struct numaslab_account *a)
 {
@@ -52,8 +71,10 @@ ns_account_put(struct numaslab_account *a)
 {
 	/* Whoever frees it has seen what the others did. */
 	if (a != NULL &&
-	    __atomic_sub_fetch(&a->refs, 1ul, __ATOMIC_ACQ_REL) == 0)
+	    __atomic_sub_fetch(&a->refs, 1ul, __ATOMIC_ACQ_REL) == 0) {
+		ns_store_relaxed(&a->magic, 0ul);
 		kfree(a);
+	}
 }
 
 struct numaslab_account *
@@ -146,6 +167,8 @@ numaslab_account_create(const char *name, size_t limit, numaslab_over_t *over,
 	a = kzalloc(sizeof(*a), GFP_KERNEL);
 	if (a == NULL)
 		return NULL;
+	a->magic = magic_of(a);
+	a->owned = 1;
 	a->limit = limit;
 	a->refs = 1;
 	a->over = over;
@@ -157,6 +180,10 @@ numaslab_account_create(const char *name, size_t limit, numaslab_over_t *over,
 ns_export void
 numaslab_account_destroy(struct numaslab_account *a)
 {
+	if (a == NULL)
+		return;
+	check(a, "numaslab_account_destroy");
+	ns_store_relaxed(&a->owned, 0u);
 	ns_account_put(a);
 }
 
@@ -165,6 +192,10 @@ numaslab_account_use(struct numaslab_account *a)
 {
 	struct numaslab_account *old = active;
 
+	if (a != NULL) {
+		check(a, "numaslab_account_use");
+		ns_heap_home(); /* so that the thread's end is noticed */
+	}
 	ns_account_get(a);
 	active = a;
 	ns_account_put(old);
@@ -174,6 +205,7 @@ numaslab_account_use(struct numaslab_account *a)
 ns_export void
 numaslab_account_set_limit(struct numaslab_account *a, size_t limit)
 {
+	check(a, "numaslab_account_set_limit");
 	ns_store_relaxed(&a->limit, limit);
 }
 
@@ -185,6 +217,7 @@ numaslab_account_stat(const struct numaslab_account *a,
 		errno = EINVAL;
 		return -1;
 	}
+	check(a, "numaslab_account_stat");
 	memcpy(st->name, a->name, sizeof(st->name));
 	st->limit = ns_load_relaxed(&a->limit);
 	st->bytes = ns_load_relaxed(&a->bytes);

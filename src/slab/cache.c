@@ -169,7 +169,7 @@ prepare_alias(const char *name, unsigned size,
 
 	if (!ns_cache_may_merge(args, flags))
 		return NULL;
-	alias = kzalloc(sizeof(*alias), GFP_KERNEL);
+	alias = kzalloc(sizeof(*alias), GFP_NOWAIT);
 	if (alias == NULL)
 		return NULL;
 	ns_format(alias->name, sizeof(alias->name), "%s", name);
@@ -343,6 +343,7 @@ forget(struct kmem_cache *c)
 		return;
 	ns_account_put(c->account);
 	ns_lock(&ns_caches_lock);
+	c->named = false;
 	ns_list_remove(&c->link);
 	ns_list_push(&unused, &c->link);
 	ns_unlock(&ns_caches_lock);
@@ -356,6 +357,10 @@ unname(struct kmem_cache *c)
 	bool last;
 
 	ns_lock(&ns_caches_lock);
+	if (!c->named || c->original != NULL)
+		ns_fatal("kmem_cache_destroy(%s): destroyed already, or not "
+			 "made by kmem_cache_create",
+			 c->name);
 	c->named = false;
 	ns_store_relaxed(&root->shares, root->shares - 1);
 	last = root->shares == 0;
@@ -484,6 +489,19 @@ try_hard(struct kmem_cache *c, unsigned slot, gfp_t flags)
 	return obj;
 }
 
+/* The rule that a debug build sees to: no call after kmem_cache_destroy. */
+static void
+check_named(const struct kmem_cache *c)
+{
+#ifdef NS_DEBUG
+	if (!c->named)
+		ns_fatal("kmem_cache_alloc(%s): the cache was destroyed",
+			 c->name);
+#else
+	(void)c;
+#endif
+}
+
 /* Whoever is to pay is asked before anything else is tried. */
 static void *
 alloc_special(struct kmem_cache *c, unsigned slot, gfp_t flags)
@@ -509,6 +527,7 @@ alloc_special(struct kmem_cache *c, unsigned slot, gfp_t flags)
 static ns_noinline void *
 alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 {
+	check_named(c);
 	return ns_unlikely(ns_is_special(c)) ? alloc_special(c, slot, flags)
 					     : try_hard(c, slot, flags);
 }

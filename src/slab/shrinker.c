@@ -29,7 +29,9 @@
 #define COUNT_MAX   (1ul << 60) /* four times as many can be counted */
 
 struct ns_shrinker {
-	struct shrinker shrinker; /* the program's; first */
+	uint64_t spare[2];        /* where a freed block has link and mark */
+	uint64_t magic;           /* [a] magic_of(), until it is freed */
+	struct shrinker shrinker; /* the program's */
 	struct ns_list link;      /* [s] */
 	uint32_t calls;           /* [a] threads in it; written under [s] */
 	bool listed, dead;        /* [s] */
@@ -45,6 +47,21 @@ static struct ns_shrinker *
 inside(struct shrinker *s)
 {
 	return ns_container_of(s, struct ns_shrinker, shrinker);
+}
+
+static uint64_t
+magic_of(const struct ns_shrinker *s)
+{
+	return (uintptr_t)s ^ ns_key;
+}
+
+/* Dies of a pointer that is none, or no longer one. */
+static void
+check(const struct ns_shrinker *s, const char *call)
+{
+	if (ns_load_relaxed(&s->magic) != magic_of(s))
+		ns_fatal("%s: %p is no shrinker", call,
+			 (const void *)&s->shrinker);
 }
 
 bool
@@ -71,6 +88,7 @@ shrinker_alloc(unsigned int flags, const char *fmt, ...)
 		    GFP_KERNEL);
 	if (s == NULL)
 		return NULL;
+	s->magic = magic_of(s);
 	s->shrinker.flags = flags;
 	s->shrinker.seeks = DEFAULT_SEEKS;
 	ns_list_init(&s->link);
@@ -86,6 +104,7 @@ shrinker_register(struct shrinker *shrinker)
 	struct ns_shrinker *s = inside(shrinker);
 	const char *rule = NULL;
 
+	check(s, "shrinker_register");
 	if (shrinker->count_objects == NULL)
 		rule = "count_objects is NULL";
 	else if (shrinker->scan_objects == NULL)
@@ -112,6 +131,7 @@ shrinker_free(struct shrinker *shrinker)
 
 	if (shrinker == NULL)
 		return;
+	check(s, "shrinker_free");
 	if (s == current)
 		ns_fatal("shrinker_free(%s): called from its own functions",
 			 s->name);
@@ -123,6 +143,7 @@ shrinker_free(struct shrinker *shrinker)
 		ns_lock(&lock);
 	}
 	ns_list_remove(&s->link);
+	ns_store_relaxed(&s->magic, 0ul);
 	ns_unlock(&lock);
 	kfree(s);
 }

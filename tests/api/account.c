@@ -116,9 +116,10 @@ test_of_cache(void)
 	CHECK_EQ(bytes_of(b), 0);
 	REQUIRE(kmem_cache_stat(c, NUMA_NO_NODE, &st) == 0);
 	CHECK_EQ(st.active, MANY);
+	kmem_cache_free_bulk(c, MANY / 2, objs);
+	CHECK_EQ(bytes_of(a), MANY / 2 * PRICE);
 	numaslab_account_destroy(a); /* the cache still has it */
-	kmem_cache_free_bulk(c, MANY, objs);
-	CHECK_EQ(bytes_of(a), 0);
+	kmem_cache_free_bulk(c, MANY / 2, objs + MANY / 2);
 	numaslab_account_use(NULL);
 	numaslab_account_destroy(b);
 	kmem_cache_destroy(c);
@@ -450,6 +451,52 @@ free_twice(void *arg)
 }
 
 static void
+destroy_twice(void *arg)
+{
+	struct numaslab_account *a = create("gone", SIZE_MAX, NULL, NULL);
+
+	numaslab_account_use(*(int *)arg ? a : NULL); /* still in use, or not */
+	numaslab_account_destroy(a);
+	numaslab_account_destroy(a);
+}
+
+static void
+use_destroyed(void *arg)
+{
+	struct numaslab_account *a = create("gone", SIZE_MAX, NULL, NULL);
+	struct numaslab_account_stat st;
+
+	numaslab_account_destroy(a);
+	switch (*(int *)arg) {
+	case 0:
+		numaslab_account_use(a);
+		break;
+	case 1:
+		numaslab_account_set_limit(a, 0);
+		break;
+	default:
+		numaslab_account_stat(a, &st);
+		break;
+	}
+}
+
+static void
+test_misuse_of_accounts(void)
+{
+	static const char *const calls[] = { "numaslab_account_use: 0x",
+					     "numaslab_account_set_limit: 0x",
+					     "numaslab_account_stat: 0x" };
+	int i = 0;
+
+	CHECK_ABORTS(destroy_twice, &i, "is no account");
+	i = 1;
+	CHECK_ABORTS(destroy_twice, &i,
+		     "numaslab_account_destroy(gone): destroyed already");
+	for (i = 0; i < 3; i++)
+		CHECK_ABORTS(use_destroyed, &i, calls[i]);
+}
+
+static void
 test_misuse(void)
 {
 	struct test_output out;
@@ -538,6 +585,7 @@ main(int argc, char **argv)
 	test_constructed();
 	test_watched();
 	test_misuse();
+	test_misuse_of_accounts();
 	test_threads();
 	kmem_cache_destroy(charged);
 	kmem_cache_destroy(plain);

@@ -321,6 +321,46 @@ free_to_third(void *arg)
 }
 
 static void
+destroy_twice(void *arg)
+{
+	struct kmem_cache *c = create("twice", 500, 0, *(slab_flags_t *)arg);
+
+	kmem_cache_destroy(c);
+	kmem_cache_destroy(c);
+}
+
+static int
+destroy_it(struct kmem_cache *c, void *arg)
+{
+	*(struct kmem_cache **)arg = c;
+	return 1;
+}
+
+/* A cache of kmalloc's. */
+static void
+destroy_first(void *arg)
+{
+	struct kmem_cache *c;
+
+	(void)arg;
+	kmem_cache_for_each(destroy_it, &c);
+	kmem_cache_destroy(c);
+}
+
+static void
+test_destroy_misuse(void)
+{
+	slab_flags_t flags[] = { 0, SLAB_NO_MERGE };
+	struct kmem_cache *c = create("root", 500, 0, 0);
+
+	for (unsigned i = 0; i < 2; i++)
+		CHECK_ABORTS(destroy_twice, &flags[i],
+			     "kmem_cache_destroy(twice): destroyed already");
+	CHECK_ABORTS(destroy_first, NULL, "kmem_cache_destroy(kmalloc-16)");
+	kmem_cache_destroy(c);
+}
+
+static void
 test_misuse(void)
 {
 	one = create("one", 64, 0, 0);
@@ -376,6 +416,7 @@ main(int argc, char **argv)
 	test_accounted();
 	test_leak();
 	test_misuse();
+	test_destroy_misuse();
 	test_fork();
 	return test_done();
 }

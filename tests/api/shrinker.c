@@ -161,6 +161,19 @@ free_inside(void *arg)
 }
 
 static void
+free_twice(void *again)
+{
+	struct shrinker *s = new_shrinker(0);
+
+	shrinker_register(s);
+	shrinker_free(s);
+	if (*(int *)again)
+		shrinker_free(s);
+	else
+		shrinker_register(s);
+}
+
+static void
 test_rules(void)
 {
 	static const char *const rules[] = {
@@ -173,6 +186,9 @@ test_rules(void)
 
 	for (int i = 0; i < 5; i++)
 		CHECK_ABORTS(register_bad, &i, rules[i]);
+	for (int i = 0; i < 2; i++)
+		CHECK_ABORTS(free_twice, &i,
+			     i ? "shrinker_free: 0x" : "shrinker_register: 0x");
 	CHECK_ABORTS(free_inside, NULL,
 		     "shrinker_free(suicide): called from its own functions");
 }
