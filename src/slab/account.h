@@ -36,10 +36,9 @@ ns_account_price(const struct kmem_cache *c)
 ns_inline struct numaslab_account **
 ns_account_of(const struct ns_slab *s, const void *obj)
 {
-	size_t i = (size_t)((const char *)obj - s->first) / s->size;
 	void *base = ns_unit_addr((const struct ns_unit *)(const void *)s);
 
-	return (struct numaslab_account **)base + i;
+	return (struct numaslab_account **)base + ns_index_of(s, obj);
 }
 
 #pragma GCC visibility pop

@@ -296,10 +296,10 @@ void
 ns_debug_free(const struct ns_slab *s, void *obj)
 {
 	struct kmem_cache *c = s->cache;
-	size_t off = (size_t)((char *)obj - s->first);
+	uint32_t i = ns_index_of(s, obj);
 
-	if (off % s->size != 0 ||
-	    off / s->size >= ns_load_relaxed(&s->marked) ||
+	if (s->first + (size_t)i * s->size != (char *)obj ||
+	    i >= ns_load_relaxed(&s->marked) ||
 	    ns_free_of(c, obj)->mark == s->mark) {
 		ns_debug_about(s, obj);
 		return;

@@ -439,15 +439,15 @@ give_home(void *obj, unsigned slot)
 void
 ns_check_object(const struct ns_slab *s, const void *obj)
 {
-	size_t off = (size_t)((const char *)obj - s->first);
+	uint32_t i = ns_index_of(s, obj);
 
-	if (off % s->size != 0)
+	if (s->first + (size_t)i * s->size != (const char *)obj)
 		ns_bad_free(obj, "not the start of an object");
-	if (off / s->size < ns_load_relaxed(&s->marked) &&
+	if (i < ns_load_relaxed(&s->marked) &&
 	    (ns_is_parked(s, obj) ||
 	     ns_free_of(s->cache, (void *)obj)->mark == s->mark))
 		ns_bad_free(obj, "already free");
-	if (off / s->size >= ns_load_relaxed(&s->carved))
+	if (i >= ns_load_relaxed(&s->carved))
 		ns_bad_free(obj, "never allocated");
 }
 

@@ -305,6 +305,13 @@ ns_class_of(size_t size)
 	return 8 * l + (unsigned)(m >> (l - 3)) - 55;
 }
 
+/* Which object @p lies in; more than there are if it lies in none. */
+ns_inline uint32_t
+ns_index_of(const struct ns_slab *s, const void *p)
+{
+	return (uint32_t)((uintptr_t)p - (uintptr_t)s->first) / s->size;
+}
+
 ns_inline bool
 ns_is_special(const struct kmem_cache *c)
 {

@@ -111,6 +111,15 @@ test_which(void)
 	}
 	kmem_cache_free_bulk(c, MANY, objs);
 	kmem_cache_destroy(c);
+	/* One that they may happen not to have. */
+	root = create("anywhere", 256, 0, 0);
+	c = create("aligned", 256, 256, 0);
+	CHECK_EQ(are_merged(root, c), 0);
+	kmem_cache_destroy(root);
+	root = create("anywhere", 256, 0, 0);
+	CHECK_EQ(are_merged(root, c), 1);
+	kmem_cache_destroy(root);
+	kmem_cache_destroy(c);
 }
 
 static void
