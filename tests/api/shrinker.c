@@ -413,6 +413,7 @@ free_and_allocate(struct shrinker *s, struct shrink_control *sc)
 		got += p[i] != NULL;
 	}
 	CHECK_EQ(drop_slab(), 0);
+	CHECK_ERRNO(kmalloc(64ul << 20, GFP_KERNEL), NULL, ENOMEM);
 	while (i > 0)
 		kmem_cache_free(plain, p[--i]);
 	depth--;
