@@ -126,11 +126,12 @@ shrinker_register(struct shrinker *shrinker)
 ns_export void
 shrinker_free(struct shrinker *shrinker)
 {
-	struct ns_shrinker *s = inside(shrinker);
+	struct ns_shrinker *s;
 	uint32_t calls;
 
 	if (shrinker == NULL)
 		return;
+	s = inside(shrinker);
 	check(s, "shrinker_free");
 	if (s == current)
 		ns_fatal("shrinker_free(%s): called from its own functions",
