@@ -93,20 +93,30 @@ struct kmem_cache_args {
 
 /*
  * kmem_cache_create_args - create a cache from @args, which is only read.
+ *
  * freeptr_offset is where in an object a free one may keep two words, though
  * a constructor made it: an object then needs no room behind it.  A multiple
  * of 8, and two words before the end of the object.
+ *
  * With a limit a request fails as if there was no memory while so many objects
  * are in use; each call then takes the slow path, to be counted.
+ *
  * With a destructor, which takes a constructor, each object that was
  * constructed is destroyed once, before its memory goes back to the node: in a
- * later call on the cache, with no lock held.  It may allocate and free, but
- * not of this cache. policy says which nodes the cache's objects come from,
- * unless a request names one: "local", "interleave", "bind=0,2-3" or
- * "preferred=1" (numaslab(7)), in the place of the process's.  Each call then
- * takes the slow path. sheaf_capacity is how many free objects a thread may
- * keep at hand on a node; 8191 is the most. With an account each object is
- * charged to it, as under SLAB_ACCOUNT, whoever allocates.
+ * later call on the cache, or when memory is short, as shrinkers are called
+ * (shrinker.h), with no lock held.  It may allocate and free, but not of this
+ * cache.
+ *
+ * policy says which nodes the cache's objects come from, unless a request names
+ * one: "local", "interleave", "bind=0,2-3" or "preferred=1" (numaslab(7)), in
+ * the place of the process's.  Each call then takes the slow path.
+ *
+ * sheaf_capacity is how many free objects a thread may keep at hand on a node;
+ * 8191 is the most.
+ *
+ * With an account each object is charged to it, as under SLAB_ACCOUNT, whoever
+ * allocates.
+ *
  * @args may be NULL.  Errors and ownership as above; EINVAL also for a
  * freeptr_offset that does not fit, a no_color above 1, a dtor without a ctor,
  * and a policy that is malformed or names no node that the process may use.

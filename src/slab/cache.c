@@ -148,6 +148,7 @@ new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
 		c->policy = *policy;
 	c->last_slot = 0;
 	c->dead = NULL;
+	c->settling = 0;
 	c->twin = c->original = NULL;
 	c->account = args->account;
 	ns_account_get(c->account);
@@ -334,6 +335,52 @@ drain(struct kmem_cache *c)
 	return live;
 }
 
+void
+ns_caches_settle(void)
+{
+	struct ns_list *l;
+
+	ns_lock(&ns_caches_lock);
+	ns_list_for_each (l, &ns_cache_list) {
+		struct kmem_cache *c =
+		    ns_container_of(l, struct kmem_cache, link);
+
+		if (ns_load_relaxed(&c->dead) == NULL)
+			continue;
+		ns_store_relaxed(&c->settling, c->settling + 1);
+		ns_unlock(&ns_caches_lock);
+		ns_slabs_settle(c);
+		ns_lock(&ns_caches_lock);
+		if (c->settling != 0) /* else this is fork()'s child */
+			ns_store_relaxed(&c->settling, c->settling - 1);
+		ns_os_wake(&c->settling);
+	}
+	ns_unlock(&ns_caches_lock);
+}
+
+void
+ns_caches_fork_child(void)
+{
+	struct ns_list *l;
+
+	ns_lock_init(&ns_caches_lock, NS_RANK_CACHES);
+	ns_list_for_each (l, &ns_cache_list)
+		ns_container_of(l, struct kmem_cache, link)->settling = 0;
+}
+
+/* Until no thread is in its destructor; caches locked, and not meanwhile. */
+static void
+wait_settled(struct kmem_cache *c)
+{
+	uint32_t n;
+
+	while ((n = c->settling) != 0) {
+		ns_unlock(&ns_caches_lock);
+		ns_os_sleep_on(&c->settling, n, UINT64_MAX);
+		ns_lock(&ns_caches_lock);
+	}
+}
+
 static void
 forget(struct kmem_cache *c)
 {
@@ -341,6 +388,7 @@ forget(struct kmem_cache *c)
 		return;
 	ns_account_put(c->account);
 	ns_lock(&ns_caches_lock);
+	wait_settled(c);
 	c->named = false;
 	ns_list_remove(&c->link);
 	ns_list_push(&unused, &c->link);

@@ -124,7 +124,7 @@ child(void)
 		each_heap(reset_heap);
 		ns_lock_init(&ns_registry_lock, NS_RANK_REGISTRY);
 		ns_shrinkers_fork_child();
-		ns_lock_init(&ns_caches_lock, NS_RANK_CACHES);
+		ns_caches_fork_child();
 		ns_registry_adopt_others();
 	}
 }

@@ -55,6 +55,15 @@ wait_a_little(unsigned round)
 	ns_os_sleep_on(&word, 0, ns_min(1ul << ns_min(round, 6), SLEEP_MAX_MS));
 }
 
+/* What the thread holds back. */
+static void
+give_back(gfp_t gfp)
+{
+	ns_thread_abandon(ns_home->thread, NULL);
+	if (ns_gfp_may_call(gfp))
+		ns_caches_settle();
+}
+
 /* The round's next step that frees something, if there is one. */
 static bool
 shrink(struct ns_retry *r)
@@ -70,7 +79,7 @@ shrink(struct ns_retry *r)
 	while (!freed && r->priority > 0)
 		freed = ns_shrink(r->gfp, slot, --r->priority) != 0;
 	if (freed)
-		ns_thread_abandon(ns_home->thread, NULL);
+		give_back(r->gfp);
 	return freed;
 }
 
@@ -93,7 +102,7 @@ ns_retry(struct ns_retry *r)
 		return false;
 	if (r->rounds > 0)
 		wait_a_little(r->rounds);
-	ns_thread_abandon(ns_home->thread, NULL); /* what it holds back */
+	give_back(r->gfp);
 	r->rounds++;
 	r->priority = NS_SHRINK_PRIORITIES;
 	return true;

@@ -268,6 +268,7 @@ drop_slab(void)
 	for (unsigned i = 0; i < DROP_PASSES && now != 0; i++)
 		freed += now = ns_shrink(GFP_KERNEL, NS_NO_SLOT, 0);
 	ns_thread_abandon(ns_home->thread, NULL);
+	ns_caches_settle();
 	return freed;
 }
 

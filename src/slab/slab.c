@@ -47,9 +47,9 @@
  *
  * 6. A destructor runs without a lock, but slabs are deleted under some.  So a
  *    slab of a cache that has one is buried first, and goes in the next call on
- *    the cache that holds none.  What died otherwise (a thread ended, malloc
- *    looked after its heap) waits for such a call.  fork()'s child loses what
- *    another thread was just destructing.
+ *    the cache that holds none, or when memory is short.  What died otherwise
+ *    (a thread ended, malloc looked after its heap) waits for that.  fork()'s
+ *    child loses what another thread was just destructing.
  *
  * 7. ABA: a push is a CAS of the whole word.  If the word returned to the
  *    same state, head and count, then the list again begins with that head,

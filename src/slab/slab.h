@@ -234,6 +234,8 @@ struct kmem_cache {
 	struct ns_policy policy; /* [I] this */
 	uint32_t last_slot;      /* [a] where interleave is */
 	void (*dtor)(void *);    /* [I] or NULL */
+	uint32_t settling;       /* [a] ns_caches_settle is at it, so often;
+				    written under [c] */
 	struct ns_slab *dead;    /* [a] a stack, of those that wait for it */
 	struct kmem_cache *twin; /* [a] for __GFP_ACCOUNT, or NULL */
 	struct kmem_cache *original; /* [I] whose twin it is, or NULL */
@@ -514,6 +516,8 @@ bool ns_depots_park(void); /* true: look again in a while */
  * ns_cache_alloc_flagged - an object, with flags that are more than how hard
  * to try.
  */
+void ns_caches_settle(void); /* every destructor's turn; no lock held */
+void ns_caches_fork_child(void);
 struct kmem_cache *ns_cache_accounted(struct kmem_cache *c);
 void *ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h,
 			     unsigned slot, gfp_t flags);

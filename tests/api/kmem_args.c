@@ -176,6 +176,37 @@ test_dtor_allocates(void)
 	CHECK_EQ(unmade, made);
 }
 
+/* What a thread keeps at hand goes when another cache needs the memory. */
+static void
+test_dtor_short(void)
+{
+	static const gfp_t silent[] = { GFP_NOWAIT, GFP_NOFS };
+	struct kmem_cache *c = create("short", SIZE, &both, 0);
+	struct kmem_cache *d = create("plain", 4000, NULL, 0);
+	static void *all[10000];
+	unsigned n = 0, i;
+
+	made = unmade = 0;
+	for (i = 0; i < 10; i++)
+		objs[i] = kmem_cache_alloc_node(c, GFP_KERNEL, 2);
+	while (i > 0)
+		kmem_cache_free(c, objs[--i]);
+	for (i = 0; i < 2; i++)
+		while ((all[n] = kmem_cache_alloc_node(
+			    d, silent[i] | __GFP_THISNODE, 2)) != NULL)
+			REQUIRE(++n < 10000);
+	CHECK_EQ(unmade, 0);
+	all[n] = kmem_cache_alloc_node(d, GFP_KERNEL | __GFP_THISNODE, 2);
+	CHECK(all[n] != NULL);
+	n += all[n] != NULL;
+	CHECK(made > 0);
+	CHECK_EQ(unmade, made);
+	while (n > 0)
+		kmem_cache_free(d, all[--n]);
+	kmem_cache_destroy(c);
+	kmem_cache_destroy(d);
+}
+
 /* --- policies --- */
 
 static void
@@ -407,6 +438,7 @@ main(int argc, char **argv)
 	test_dtor_live();
 	test_dtor_remote();
 	test_dtor_allocates();
+	test_dtor_short();
 	test_policy_errors();
 	test_policies();
 	test_interleave();
