@@ -410,6 +410,8 @@ unname(struct kmem_cache *c)
 	c->named = false;
 	ns_store_relaxed(&root->shares, root->shares - 1);
 	last = root->shares == 0;
+	if (last && root->twin != NULL)
+		root->twin->named = false;
 	if (c != root)
 		ns_list_remove(&c->link);
 	ns_unlock(&ns_caches_lock);

@@ -412,17 +412,29 @@ test_watched(void)
 	kmem_cache_destroy(c);
 }
 
+static int
+count_leaky(struct kmem_cache *c, void *arg)
+{
+	*(int *)arg += strncmp(kmem_cache_name(c), "leaky", 5) == 0;
+	return 0;
+}
+
 static void
 leak(void *arg)
 {
 	struct numaslab_account *a = create("leak", SIZE_MAX, NULL, NULL);
 	struct kmem_cache *c = kmem_cache_create("leaky", SIZE, 0, 0, NULL);
+	int names = 0;
 	char *p;
 
 	(void)arg;
 	numaslab_account_use(a);
 	p = kmem_cache_alloc(c, GFP_KERNEL_ACCOUNT);
+	kmem_cache_for_each(count_leaky, &names);
+	CHECK_EQ(names, 2);
 	kmem_cache_destroy(c);
+	kmem_cache_for_each(count_leaky, &names);
+	CHECK_EQ(names, 2); /* none any more */
 	memset(p, 1, SIZE); /* stays valid */
 	CHECK_EQ(bytes_of(a), PRICE);
 }
