@@ -354,6 +354,7 @@ ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w)
 	struct scan s;
 	unsigned i;
 
+	w->node = n;
 	while (max > 0 && !picked) {
 		scan_begin(&s, n);
 		max = ns_min(max, queued(n, PQ_LAUNDRY));
@@ -416,7 +417,6 @@ ns_vm_pageout(struct ns_vm_node *n, struct ns_vm_writer *w)
 	age_active(n, inactive_goal(n), queued(n, PQ_ACTIVE));
 	scan_inactive(n, 9 * target / 4, queued(n, PQ_INACTIVE));
 	ns_vm_free_cached(n, 5 * target / 4);
-	ns_vm_wake_waiters();
 	n->behind = available(n) + queued(n, PQ_INACTIVE) < 4 * target &&
 		    queued(n, PQ_LAUNDRY) > 0;
 	if (n->behind && ns_vm_pick(n, w))

@@ -369,7 +369,6 @@ ns_vm_write(struct ns_vm_writer *w)
 		}
 		ns_unlock(&n->qlock);
 	}
-	ns_vm_wake_waiters();
 	return some;
 }
 

@@ -325,8 +325,9 @@ void ns_vm_dequeue(struct vm_page *m);
 
 /* Pages of one object, one index after the other, shared busy, to write. */
 struct ns_vm_writer {
-	uint32_t used; /* [a] somebody's */
-	unsigned n;    /* [O] */
+	uint32_t used;           /* [a] somebody's */
+	unsigned n;              /* [O] */
+	struct ns_vm_node *node; /* whose laundry they were picked from */
 	vm_object_t object;
 	struct vm_page *page[NS_VM_RESERVE_MAX];
 };
