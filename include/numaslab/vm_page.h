@@ -254,7 +254,9 @@ vm_pindex_t vm_page_pindex(vm_page_t m);
 /*
  * Busy: tryxbusy takes a page exclusively, trysbusy shared with others; both
  * return false if they cannot, and always for a page without object.  xbusy
- * and sbusy abort instead.  xunbusy and sunbusy end it and may be called by
+ * and sbusy abort instead: they are for pages that nobody else can have busied,
+ * no reader without the lock nor the page daemon; for others there is
+ * vm_page_busy_acquire.  xunbusy and sunbusy end it and may be called by
  * another thread; who ends what is not so aborts.  busy_downgrade makes
  * exclusive shared; busy_tryupgrade makes the only sharer exclusive, or
  * returns false.  xbusied, sbusied and busied (either) are a moment's answer.
@@ -270,6 +272,18 @@ bool vm_page_busy_tryupgrade(vm_page_t m);
 bool vm_page_xbusied(vm_page_t m);
 bool vm_page_sbusied(vm_page_t m);
 bool vm_page_busied(vm_page_t m);
+
+/*
+ * vm_page_busy_acquire - busy a page, and sleep until that can be done.
+ * @req: VM_ALLOC_SBUSY: shared, else exclusively; VM_ALLOC_NOWAIT: do not
+ *       sleep; VM_ALLOC_WAITFAIL: sleep once, and fail then.
+ *
+ * If the caller has locked the page's object for writing, the lock is dropped
+ * while the call sleeps.  Nobody may destroy the object meanwhile, and the
+ * caller must not have busied the page.  Returns false if the page was not
+ * busied, or is not where it was when the call began: look it up again.
+ */
+bool vm_page_busy_acquire(vm_page_t m, int req);
 
 /*
  * vm_page_busy_sleep - sleep while the page is busy, at most until that

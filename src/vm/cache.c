@@ -45,8 +45,7 @@ static bool
 is_cached_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 {
 	return ns_load_relaxed(&m->state) == NS_VM_CACHED &&
-	       ns_load_relaxed(&m->object) == object &&
-	       ns_load_relaxed(&m->pindex) == pindex;
+	       ns_vm_is_at(m, object, pindex);
 }
 
 static void

@@ -298,6 +298,14 @@ void ns_vm_assert_locked(const char *call, vm_object_t object);
 _Noreturn void ns_vm_die_object(const char *call, const void *object,
 				const char *rule);
 
+/* Is the page there, or was it when it was cached? */
+ns_inline bool
+ns_vm_is_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
+{
+	return ns_load_relaxed(&m->object) == object &&
+	       ns_load_relaxed(&m->pindex) == pindex;
+}
+
 /* resident.c */
 vm_page_t ns_vm_object_alloc(const char *call, vm_object_t object,
 			     vm_pindex_t pindex, unsigned slot, int req);
