@@ -350,6 +350,39 @@ bool vm_page_in_laundry(vm_page_t m);
  */
 void vm_wait(vm_object_t object);
 
+/* A node's figures: in pages, and in events since the process started. */
+struct vm_domain_stat {
+	int domain;
+	uint64_t page_count;   /* pages here, free ones too */
+	uint64_t free_count;   /* free, in the reserve too */
+	uint64_t cache_count;  /* cached */
+	uint64_t active_count; /* in the queues */
+	uint64_t inactive_count;
+	uint64_t laundry_count;      /* those without pager too */
+	uint64_t free_min;           /* the low watermark */
+	uint64_t interrupt_free_min; /* the interrupt watermark */
+	uint64_t free_target;        /* below it the node is short */
+	uint64_t denied;             /* requests that found nothing here */
+	uint64_t spilled;            /* pages asked of another node */
+	uint64_t zero_asked;         /* VM_ALLOC_ZERO requests */
+	uint64_t zero_given;         /* that got a page with PG_ZERO */
+	uint64_t zeroed;             /* pages zeroed ahead of need */
+	uint64_t scanned;            /* looks at inactive pages */
+	uint64_t deactivated;        /* active ones not used of late */
+	uint64_t reactivated;        /* others that were used */
+	uint64_t reclaimed;          /* inactive ones cached or freed */
+	uint64_t evicted;            /* cached ones that lost their contents */
+	uint64_t laundered;          /* written */
+	uint64_t failed;             /* not written, though tried */
+	uint64_t spare[6];           /* 0 */
+};
+
+/*
+ * vm_domain_stat - fill *@st for a node.  Takes locks of the node for a moment.
+ * Returns 0, or -1 with errno EINVAL if the node is not served.
+ */
+int vm_domain_stat(int domain, struct vm_domain_stat *st);
+
 /*
  * vm_pager_thread - mark the calling thread as a pager's, or not: its
  * VM_ALLOC_NORMAL requests count as VM_ALLOC_SYSTEM.  Returns what was.

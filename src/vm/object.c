@@ -19,21 +19,6 @@
 static struct ns_lock list_lock = NS_LOCK_INIT(NS_RANK_OBJECTS);
 static struct ns_list objects = { &objects, &objects };
 
-/* NS_MAX_SLOTS: there is no such domain. */
-static unsigned
-slot_of_domain(int domain)
-{
-	unsigned slot;
-
-	if (domain == VM_DOMAIN_HOME)
-		return NS_NO_SLOT;
-	if (domain < 0 || domain >= NS_MAX_NODES)
-		return NS_MAX_SLOTS;
-	slot = ns_topo.slot_of_node[domain];
-	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot
-							   : NS_MAX_SLOTS;
-}
-
 ns_export vm_object_t
 vm_object_create(const struct vm_object_attr *attr)
 {
@@ -41,8 +26,9 @@ vm_object_create(const struct vm_object_attr *attr)
 	unsigned slot, near;
 
 	if (ns_vm_init() == 0) {
-		slot = slot_of_domain(attr->domain);
-		if (slot == NS_MAX_SLOTS || attr->size == 0) {
+		slot = ns_vm_slot_of(attr->domain);
+		if ((slot == NS_NO_SLOT && attr->domain != VM_DOMAIN_HOME) ||
+		    attr->size == 0) {
 			errno = EINVAL;
 			return NULL;
 		}

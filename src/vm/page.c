@@ -40,6 +40,16 @@ ns_vm_home(void)
 	return turn - 1;
 }
 
+unsigned
+ns_vm_slot_of(int domain)
+{
+	unsigned slot = NS_NO_SLOT;
+
+	if (domain >= 0 && domain < NS_MAX_NODES)
+		slot = ns_topo.slot_of_node[domain];
+	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot : NS_NO_SLOT;
+}
+
 /* 0, or what is wrong with the request. */
 static int
 request_error(vm_object_t object, int req)
@@ -152,10 +162,8 @@ vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 		return refuse(error);
 	if (ns_unlikely(ns_vm_init() != 0))
 		return refuse(ENOMEM);
-	if (domain < 0 || domain >= NS_MAX_NODES)
-		return refuse(EINVAL);
-	slot = ns_topo.slot_of_node[domain];
-	if (slot == NS_NO_SLOT || !ns_topo.allowed[slot])
+	slot = ns_vm_slot_of(domain);
+	if (slot == NS_NO_SLOT)
 		return refuse(EINVAL);
 	if (ns_unlikely(error != 0))
 		return refuse(error);

@@ -317,6 +317,7 @@ void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
 /* page.c */
 unsigned ns_vm_home(void);
 bool ns_vm_is_pager(void);
+unsigned ns_vm_slot_of(int domain); /* NS_NO_SLOT: none, or not allowed */
 /* A page from @slot only, or nearest to it; NS_NO_SLOT: to the thread. */
 struct vm_page *ns_vm_from(unsigned slot, bool strict, int req);
 struct vm_page *ns_vm_finish(struct vm_page *m, int req);
@@ -428,6 +429,7 @@ ns_vm_held(const struct ns_vm_node *n)
 struct ns_vm_stat {
 	uint64_t pages, free, reserve; /* free: without the reserve */
 	uint64_t low, interrupt;       /* watermarks, in pages */
+	uint64_t target;
 	uint64_t cached, reclaimed;
 	uint64_t queued[NS_VM_QUEUES];
 	struct ns_vm_work work;
