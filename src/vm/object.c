@@ -62,9 +62,14 @@ vm_object_destroy(vm_object_t object)
 			ns_vm_drop_cached(object, at, e.page);
 			continue;
 		}
-		while (!vm_page_tryxbusy(e.page))
-			vm_page_busy_sleep(e.page, 0);
-		vm_page_free(e.page);
+		if (vm_page_tryxbusy(e.page)) {
+			vm_page_free(e.page);
+			continue;
+		}
+		/* Who has it may need the lock: a pager, for one. */
+		VM_OBJECT_WUNLOCK(object);
+		vm_page_busy_sleep(e.page, 0);
+		VM_OBJECT_WLOCK(object);
 	}
 	ns_vm_tree_free(&object->tree);
 	ns_lock(&list_lock);

@@ -274,7 +274,7 @@ vm_page_valid(vm_page_t m)
 ns_export void
 vm_page_dirty(vm_page_t m)
 {
-	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID, NS_VM_WRITING);
+	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID | NS_VM_CHANGED, 0);
 }
 
 ns_export void

@@ -269,11 +269,16 @@ pages_of_cluster(void)
 	return ns_max(NS_VM_CLUSTER >> ns_page_shift, 1);
 }
 
-/* To be written by nobody else already.  [o] */
+/* Unless somebody writes it already.  [o] */
 static bool
 busy_to_write(struct vm_page *m)
 {
-	return !has(m, NS_VM_WRITING) && vm_page_trysbusy(m);
+	if (!vm_page_trysbusy(m))
+		return false;
+	if (ns_vm_write_begin(m))
+		return true;
+	vm_page_sunbusy(m);
+	return false;
 }
 
 /* Is it a neighbour that is to be written as well?  Then it is busied.  [o] */
@@ -283,13 +288,6 @@ joins(struct vm_page *m)
 	return m != NULL && ns_load_relaxed(&m->queue) == PQ_LAUNDRY &&
 	       has(m, PG_DIRTY) && !has(m, PG_REFERENCED) &&
 	       ns_load_relaxed(&m->wire_count) == 0 && busy_to_write(m);
-}
-
-static void
-add(struct ns_vm_writer *w, unsigned i, struct vm_page *m)
-{
-	ns_vm_write_begin(m);
-	w->page[i] = m;
 }
 
 /* @m, which is busied, and what is to be written beside it.  [o] */
@@ -302,16 +300,16 @@ gather(struct ns_vm_writer *w, vm_object_t object, struct vm_page *m)
 
 	while (before + 1 < max && at > before &&
 	       joins(p = vm_page_lookup(object, at - before - 1)))
-		add(w, max - 1 - before++, p);
+		w->page[max - 1 - before++] = p;
 	/* In front, the right way round: the last one is the first index. */
 	for (unsigned i = 0; i < before; i++)
 		w->page[i] = w->page[max - before + i];
 	w->object = object;
 	w->n = before;
-	add(w, w->n++, m);
+	w->page[w->n++] = m;
 	while (w->n < max &&
 	       joins(p = vm_page_lookup(object, at + w->n - before)))
-		add(w, w->n++, p);
+		w->page[w->n++] = p;
 }
 
 static bool

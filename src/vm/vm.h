@@ -61,7 +61,7 @@ struct vm_page {
 	uint32_t busy;            /* [a] busy.c */
 	uint32_t wire_count;      /* [w] */
 	uint16_t lock_epoch;      /* [w] the epoch in which mlock was granted */
-	uint16_t flags;           /* [a] NS_VM_FLAGS and NS_VM_WRITING */
+	uint16_t flags;           /* [a] NS_VM_FLAGS, _WRITING, _CHANGED */
 	uint8_t state;            /* [a] enum ns_vm_state; written [v] or [O] */
 	uint8_t zero;             /* [O] was zero when taken; free: is zero */
 	uint8_t queue;            /* [a] PQ_*; written [q] */
@@ -71,9 +71,9 @@ struct vm_page {
 _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
 
 /* What vm_page_flags tells of vm_page.flags. */
-#define NS_VM_FLAGS (PG_VALID | PG_DIRTY | PG_REFERENCED)
-/* Its pager writes it, and nobody has made it dirty since. */
-#define NS_VM_WRITING 0x8000
+#define NS_VM_FLAGS   (PG_VALID | PG_DIRTY | PG_REFERENCED)
+#define NS_VM_WRITING 0x8000 /* its pager writes it */
+#define NS_VM_CHANGED 0x4000 /* and somebody has made it dirty since */
 
 /* Dirty pages of objects without pager: they wait to be clean. */
 #define NS_VM_PQ_UNSWAPPABLE 3
@@ -343,7 +343,7 @@ struct ns_vm_writer {
 
 /* pager.c: @w's pages are written, or not, and are its no more. */
 bool ns_vm_write(struct ns_vm_writer *w);
-void ns_vm_write_begin(struct vm_page *m);
+bool ns_vm_write_begin(struct vm_page *m);
 void ns_vm_write_undo(struct ns_vm_writer *w); /* in a fork's child */
 
 /* pageout.c */

@@ -24,6 +24,7 @@ struct disk {
 	int pends;                  /* [a] writes are left pending */
 	uint32_t npending;          /* [a] */
 	vm_page_t pending[DISK_PENDING]; /* [a] NULL: not yet */
+	uint64_t data[DISK_PENDING];     /* as it was when it was put */
 };
 
 TEST_INLINE struct disk *
@@ -55,10 +56,9 @@ disk_get(vm_object_t o, vm_page_t *ma, int count)
 }
 
 TEST_INLINE void
-disk_write(struct disk *d, vm_page_t m)
+disk_write(struct disk *d, vm_page_t m, uint64_t data)
 {
-	ns_store_relaxed(&d->word[vm_page_pindex(m)],
-			 ns_load_relaxed(word_of(m)));
+	ns_store_relaxed(&d->word[vm_page_pindex(m)], data);
 	ns_add_relaxed(&d->writes, 1);
 }
 
@@ -85,9 +85,11 @@ disk_put(vm_object_t o, vm_page_t *ma, int count, int flags, int *rtvals)
 			uint32_t at = ns_add_relaxed(&d->npending, 1u) - 1;
 
 			rtvals[i] = VM_PAGER_PEND;
+			d->data[at % DISK_PENDING] =
+			    ns_load_relaxed(word_of(ma[i]));
 			ns_store_release(&d->pending[at % DISK_PENDING], ma[i]);
 		} else {
-			disk_write(d, ma[i]);
+			disk_write(d, ma[i], ns_load_relaxed(word_of(ma[i])));
 		}
 	}
 }
@@ -124,7 +126,7 @@ disk_complete(struct disk *d, uint32_t *done)
 		while ((m = ns_load_acquire(&d->pending[at])) == NULL)
 			sched_yield();
 		ns_store_relaxed(&d->pending[at], NULL);
-		disk_write(d, m);
+		disk_write(d, m, d->data[at]);
 		vm_pager_put_done(m, VM_PAGER_OK);
 	}
 }
