@@ -17,6 +17,8 @@ struct disk {
 	uint64_t word[DISK_BLOCKS]; /* [a] */
 	uint64_t blocks;            /* that there are; 0: all */
 	int fails, gets_fail;       /* [a] the status of writes, of reads */
+	int flaky;                  /* [a] each 16th write of a page fails */
+	uint64_t tries;             /* [a] */
 	uint32_t gate;              /* [a] writes wait while it is 1 */
 	uint32_t waiting;           /* [a] writes that wait */
 	uint64_t reads, writes;     /* [a] blocks */
@@ -79,7 +81,10 @@ disk_put(vm_object_t o, vm_page_t *ma, int count, int flags, int *rtvals)
 		CHECK(vm_page_busied(ma[i]));
 		CHECK_EQ(rtvals[i], VM_PAGER_AGAIN);
 		rtvals[i] = fails;
-		if (fails != VM_PAGER_OK)
+		if (fails == VM_PAGER_OK && ns_load_relaxed(&d->flaky) != 0 &&
+		    ns_add_relaxed(&d->tries, 1) % 16 == 0)
+			rtvals[i] = VM_PAGER_ERROR;
+		if (rtvals[i] != VM_PAGER_OK)
 			continue;
 		if (pend) {
 			uint32_t at = ns_add_relaxed(&d->npending, 1u) - 1;

@@ -216,6 +216,7 @@ device(void *arg)
 	}
 	for (int i = 0; i < 2; i++) {
 		ns_store_relaxed(&disk[i]->fails, VM_PAGER_OK);
+		ns_store_relaxed(&disk[i]->flaky, 0);
 		ns_store_relaxed(&disk[i]->pends, 0);
 		disk_complete(disk[i], &done[i]);
 	}
@@ -256,6 +257,7 @@ threads(void *arg)
 	for (size_t i = 0; i < 2; i++) {
 		disk[i] = disk_new();
 		object[i] = disk_object(disk[i], BLOCKS);
+		disk[i]->flaky = 1;
 		for (uint64_t at = 0; at < BLOCKS; at++)
 			shadow[i][at] = at + 1;
 	}
