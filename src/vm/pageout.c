@@ -24,9 +24,9 @@
  * 4. A dirty page is busied, shared, under its object's lock; then the lock
  *    is dropped and the page kept by that.  A program that holds the lock and
  *    finds a page not busy can rely on it.
- * 5. One write an object at a time, and none for a while after one that
+ * 5. One write an object at a time, and none for a while after some that
  *    failed: so a pager that hangs or fails costs one thread (daemon.c) or
- *    nothing, whatever the number of its pages.  What fails is active again.
+ *    little, whatever the number of its pages.  What fails is active again.
  *    Dirty pages of objects without pager are laid aside until they are clean.
  * 6. [q] is held for BATCH pages at most.
  */

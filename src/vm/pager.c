@@ -21,9 +21,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define ROW_MAX   64u  /* pages of a read with what is read ahead */
-#define FAILED_MS 100u /* until a write is tried again that failed */
-#define NAP_MS    1u   /* while another thread writes the page */
+#define ROW_MAX 64u /* pages of a read with what is read ahead */
+#define NAP_MS  1u  /* while another thread writes the page */
 
 static struct ns_vm_node *
 node_of(const struct vm_page *m)
@@ -350,6 +349,20 @@ vm_pager_put_done(vm_page_t m, int status)
 	ns_vm_wake_waiters();
 }
 
+/*
+ * After a write of the library's: when the next one of the object may be.  At
+ * once, but later and later, up to 64 ms, while nothing but failures come.
+ */
+static uint64_t
+next_write(vm_object_t object, bool some, bool failed)
+{
+	uint32_t failures = ns_load_relaxed(&object->failures);
+
+	failures = failed && !some ? ns_min(failures + 1, 8) : 0;
+	ns_store_relaxed(&object->failures, failures);
+	return failures > 1 ? ns_os_now_ms() + (1u << (failures - 2)) : 0;
+}
+
 /* Writes what the library picked; true: some of it is clean. */
 bool
 ns_vm_write(struct ns_vm_writer *w)
@@ -367,7 +380,7 @@ ns_vm_write(struct ns_vm_writer *w)
 	}
 	/* While a page of it is busy the object is there. */
 	ns_store_relaxed(&w->object->launder_at,
-			 failed ? ns_os_now_ms() + FAILED_MS : 0);
+			 next_write(w->object, some, failed));
 	while (w->n > 0) {
 		struct vm_page *m = w->page[w->n - 1];
 		struct ns_vm_node *n = node_of(m);

@@ -280,6 +280,7 @@ struct vm_object {
 	void *handle;      /* [I] */
 	const struct pagerops *pager; /* [I] or NULL */
 	uint64_t launder_at; /* [a] ms: not before; in a write: UINT64_MAX */
+	uint32_t failures;   /* [a] writes that failed, one after the other */
 	struct ns_list link; /* the list of all objects, under its lock */
 };
 _Static_assert(sizeof(struct vm_object) <= NS_VM_RECORD, "fits");

@@ -534,7 +534,7 @@ failing(void *arg)
 		calls = d->calls;
 		ns_store_relaxed(&o->launder_at, 0);
 		work();
-		CHECK_EQ(d->calls, calls + 1);
+		CHECK(d->calls > calls && d->calls <= calls + 3);
 		CHECK_EQ(vm_object_resident(o), count);
 		for (i = 0; i < count; i++) {
 			vm_page_t m = vm_page_lookup(o, i);
