@@ -303,6 +303,8 @@ fork_some(void)
 {
 	struct test_output out;
 
+	while (ns_load_relaxed(&found) < 1000)
+		sched_yield();
 	for (int i = 0; i < FORKS; i++) {
 		CHECK_MSG(run_child(in_child, NULL, &out) == 0, "%s", out.text);
 		usleep(1000);
