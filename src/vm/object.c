@@ -56,6 +56,7 @@ vm_object_create(const struct vm_object_attr *attr)
 	object->size = attr->size;
 	object->home = slot;
 	object->handle = attr->handle;
+	object->pager = attr->pager;
 	ns_vm_tree_init(&object->tree, attr->size, near);
 	ns_lock(&list_lock);
 	ns_list_append(&objects, &object->link);
