@@ -353,54 +353,45 @@ ns_vm_free(struct vm_page *m, bool zero)
 	ns_vm_mag_slacken(n);
 }
 
-/* A free page back into its chunk; a run to give back, or NULL.  [v] */
-static struct ns_unit *
-put(struct ns_vm_node *n, struct vm_page *m)
-{
-	struct ns_vm_chunk *c = ns_vm_chunk_of("vm_page_free", m);
-
-	ns_vm_put(n, c, m);
-	return ns_vm_shrink(n, c);
-}
-
 /*
  * The pages that were cached first are free, until the node holds @goal or
- * none is left.
+ * none is left.  They are for requests to come: no chunk goes back.
  */
 void
 ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal)
 {
-	struct ns_unit *spare;
-	struct vm_page *m;
+	struct vm_page *m = NULL;
 	unsigned left;
 
 	do {
-		spare = NULL;
 		ns_lock(&n->lock);
-		for (left = FREE_BATCH; left > 0 && spare == NULL; left--) {
+		for (left = FREE_BATCH; left > 0; left--) {
 			if (ns_vm_held(n) >= goal ||
 			    (m = ns_vm_steal(n)) == NULL)
 				break;
 			ns_store_relaxed(&m->state, NS_VM_FREE);
-			spare = put(n, m);
+			ns_vm_put(n, ns_vm_chunk_of("pageout", m), m);
 		}
 		note_tight(n);
 		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 			refill(n);
 		ns_unlock(&n->lock);
-		ns_vm_give_back(spare);
-	} while (left == 0 || spare != NULL);
+	} while (left == 0);
 }
 
 void
 ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 {
 	struct ns_unit *spare;
+	struct ns_vm_chunk *c;
 
 	for (unsigned i = 0; i < count;) {
 		ns_lock(&n->lock);
-		for (spare = NULL; i < count && spare == NULL; i++)
-			spare = put(n, page[i]);
+		for (spare = NULL; i < count && spare == NULL; i++) {
+			c = ns_vm_chunk_of("vm_page_free", page[i]);
+			ns_vm_put(n, c, page[i]);
+			spare = ns_vm_shrink(n, c);
+		}
 		note_tight(n);
 		ns_unlock(&n->lock);
 		ns_vm_give_back(spare);
