@@ -269,13 +269,20 @@ pages_of_cluster(void)
 	return ns_max(NS_VM_CLUSTER >> ns_page_shift, 1);
 }
 
-/* Busies a neighbour that is to be written as well.  [o] */
+/* To be written by nobody else already.  [o] */
+static bool
+busy_to_write(struct vm_page *m)
+{
+	return !has(m, NS_VM_WRITING) && vm_page_trysbusy(m);
+}
+
+/* Is it a neighbour that is to be written as well?  Then it is busied.  [o] */
 static bool
 joins(struct vm_page *m)
 {
 	return m != NULL && ns_load_relaxed(&m->queue) == PQ_LAUNDRY &&
 	       has(m, PG_DIRTY) && !has(m, PG_REFERENCED) &&
-	       ns_load_relaxed(&m->wire_count) == 0 && vm_page_trysbusy(m);
+	       ns_load_relaxed(&m->wire_count) == 0 && busy_to_write(m);
 }
 
 static void
@@ -331,7 +338,7 @@ wash(struct scan *s, struct vm_page *m, uint64_t now, struct ns_vm_writer *w)
 	}
 	ns_vm_queue_move(m, PQ_LAUNDRY, false);
 	if (!may_write(object, now) || !lock_object(s, m) ||
-	    !may_write(object, now) || !vm_page_trysbusy(m))
+	    !may_write(object, now) || !busy_to_write(m))
 		return false;
 	ns_store_relaxed(&object->launder_at, UINT64_MAX);
 	gather(w, object, m);

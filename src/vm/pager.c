@@ -254,7 +254,10 @@ ns_vm_write_begin(struct vm_page *m)
 	__atomic_fetch_or(&m->flags, NS_VM_WRITING, __ATOMIC_ACQ_REL);
 }
 
-/* Clean, if nobody made it dirty since; or just not being written. */
+/*
+ * Clean, if it is @done and nobody made it dirty since.  Else dirty: another
+ * write of it, of what it was before, may have made it clean meanwhile.
+ */
 static bool
 end_write(struct vm_page *m, bool done)
 {
@@ -262,7 +265,9 @@ end_write(struct vm_page *m, bool done)
 
 	do {
 		next = seen & (uint16_t)~NS_VM_WRITING;
-		if (done && (seen & NS_VM_WRITING) != 0)
+		if (!done)
+			next |= PG_DIRTY;
+		else if ((seen & NS_VM_WRITING) != 0)
 			next &= (uint16_t)~PG_DIRTY;
 	} while (!ns_cas_acq_rel(&m->flags, &seen, next));
 	return (next & PG_DIRTY) == 0;

@@ -11,7 +11,7 @@
 #include "tests/vm/vm_test.h"
 
 #define DISK_BLOCKS  65536
-#define DISK_PENDING 4096
+#define DISK_PENDING 65536
 
 struct disk {
 	uint64_t word[DISK_BLOCKS]; /* [a] */
@@ -23,7 +23,7 @@ struct disk {
 	uint64_t calls;             /* [a] of putpages */
 	int pends;                  /* [a] writes are left pending */
 	uint32_t npending;          /* [a] */
-	vm_page_t pending[DISK_PENDING];
+	vm_page_t pending[DISK_PENDING]; /* [a] NULL: not yet */
 };
 
 TEST_INLINE struct disk *
@@ -85,8 +85,8 @@ disk_put(vm_object_t o, vm_page_t *ma, int count, int flags, int *rtvals)
 			uint32_t at = ns_add_relaxed(&d->npending, 1u) - 1;
 
 			REQUIRE(at < DISK_PENDING);
-			d->pending[at] = ma[i];
 			rtvals[i] = VM_PAGER_PEND;
+			ns_store_release(&d->pending[at], ma[i]);
 		} else {
 			disk_write(d, ma[i]);
 		}
