@@ -231,12 +231,7 @@ complete(void *arg)
 	uint32_t done = 0;
 
 	while (ns_load_acquire(&d->gate) != 2) {
-		for (; done < ns_load_acquire(&d->npending); done++) {
-			while (ns_load_acquire(&d->pending[done]) == NULL)
-				sched_yield();
-			disk_write(d, d->pending[done]);
-			vm_pager_put_done(d->pending[done], VM_PAGER_OK);
-		}
+		disk_complete(d, &done);
 		sched_yield();
 	}
 	return NULL;
