@@ -27,11 +27,20 @@
 #include <errno.h>
 
 #define OBJECTS_WANTED 8u /* a slab's slow paths are shared by its objects */
-/* What a full-size magazine may hold, and one that has earned nothing. */
-#define MAGAZINE_BYTES (512u * 1024)
-#define START_BYTES    (32u * 1024)
-#define START_MIN      4u
-#define START_MAX      64u
+/*
+ * What a full-size magazine may hold.  More makes in-order bursts faster and
+ * those freed at random slower, for malloc then goes from page to page; below
+ * SMALL bytes that costs nothing, and of large objects it has to be a hundred.
+ */
+#define MAGAZINE_BYTES (256u * 1024)
+#define SMALL          128u
+#define SMALL_BYTES    (512u * 1024)
+#define LARGE_COUNT    127u
+#define LARGE_BYTES    (1024u * 1024)
+/* And one that has earned nothing. */
+#define START_BYTES (32u * 1024)
+#define START_MIN   4u
+#define START_MAX   64u
 
 #define COLOR_SHIFT 6u    /* at most 1/64 of a slab is given up for color */
 #define COLOR_SPAN  4096u /* offsets beyond a page hit the same sets again */
@@ -103,7 +112,10 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	if (is_spread(size, align, flags))
 		size += NS_CACHELINE;
 	c->size = size;
-	c->magazine = (uint32_t)ns_min(MAGAZINE_BYTES / size, NS_MAGAZINE_MAX);
+	c->magazine = (size < SMALL ? SMALL_BYTES : MAGAZINE_BYTES) / size;
+	c->magazine = (uint32_t)ns_max(c->magazine, LARGE_COUNT);
+	c->magazine = (uint32_t)ns_min(c->magazine, LARGE_BYTES / size);
+	c->magazine = (uint32_t)ns_min(c->magazine, NS_MAGAZINE_MAX);
 	c->start = (uint32_t)ns_min(START_BYTES / size, START_MAX);
 	c->start = (uint32_t)ns_max(c->start, START_MIN);
 	c->inverse = UINT64_MAX / size + 1 + ns_is_pow2(size);

@@ -141,8 +141,8 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
 	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
 	ns_store_release(&s->free, obj); /* in order, for fork's child */
 	ns_owner_inc(&home->frees);
-	if (ns_unlikely(--s->used == 0))
-		ns_heap_emptied(home, s);
+	if (ns_unlikely(--s->used == s->low))
+		ns_heap_thinned(home, s);
 }
 
 ns_inline void

@@ -52,6 +52,9 @@
 #define NS_UNSPREAD_MAX 3584u /* the last class below */
 #define NS_NCLASS       (NS_NSIZES + NS_NEXACT)
 
+/* Slabs that few objects are left in and that a heap keeps all the same. */
+#define NS_THIN_MAX 16u
+
 /* A heap is four units: header and bins, then the magazines' arrays. */
 #define NS_HEAP_UNITS  4u
 #define NS_HEAP_HEADER 2048u
@@ -88,13 +91,17 @@ struct ns_slab {
 	uint64_t remote;        /* [a] state, list and count: see slab.c */
 	struct ns_heap *owner;  /* [a] written by the owner, others compare */
 	void *free;             /* [o] free list, the last freed first */
-	uint32_t used;          /* [o] objects not in free: allocated, or in
+	uint16_t used;          /* [o] objects not in free: allocated, or in
 				   magazines, or freed by others and not
 				   collected */
+	uint16_t low;           /* [o] the heap hears of it when used falls to
+				   this, which is less */
 	uint32_t carved;        /* [h] objects that may be in use or free */
-	uint32_t marked;        /* [h] objects that ever were carved; others
+	uint16_t marked;        /* [h] objects that ever were carved; others
 				   look */
-	uint32_t nobj;          /* [I] */
+	uint16_t nobj;          /* [I] */
+	uint16_t parked;        /* [d] pages given back; others look (park.c) */
+	uint16_t seen;          /* [a] of park.c */
 	struct ns_list link;    /* [h] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
 };
@@ -127,10 +134,10 @@ struct ns_bin {
 	uint16_t passes; /* [o] own objects to pass a full magazine by */
 	uint16_t words;  /* [h] of the array, items[0] included */
 	uint16_t seen;   /* [h] objects when the tick came by last */
-	uint16_t allow;  /* [h] objects frees may leave in it; before
-			    there is an array, frees seen */
+	uint16_t allow;  /* [h] objects frees may leave in it */
 	uint16_t batch;  /* [h] objects of the last refill, or 0: frees
-			    have filled it since */
+			    have filled it since; before there is an
+			    array, frees seen */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
@@ -152,7 +159,11 @@ struct ns_heap {
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
 	bool trimmed;             /* [h] and it has trimmed since */
 	uint32_t arrays;          /* [h] where the next array can be */
+	uint32_t allowed;         /* [h] bytes all its magazines may hold */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
+	/* [h] slabs that few objects are left in, and the next place */
+	struct ns_slab *thin[NS_THIN_MAX];
+	unsigned nthin;
 	uint16_t bin_of[NS_DIRECT_MAX / 16 + 1]; /* [I] size / 16, rounded up,
 						    to the offset of a bin */
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
@@ -232,6 +243,28 @@ ns_inline struct ns_free *
 ns_free_of(const struct kmem_cache *c, void *obj)
 {
 	return (struct ns_free *)((char *)obj + c->link_off);
+}
+
+/* Does @obj's page say that it is free? */
+ns_inline bool
+ns_is_parked(const struct ns_slab *s, const void *obj)
+{
+	uint16_t pages = ns_load_relaxed(&s->parked);
+	size_t at = ((uintptr_t)obj + s->cache->link_off) % NS_UNIT;
+
+	return ns_unlikely(pages != 0) && (pages >> at / ns_page_size & 1) != 0;
+}
+
+/*
+ * Copies pointers to where no later ones are, one by one.  They were stored a
+ * moment ago, behind stores to objects that are in no cache, and what loads
+ * more than one of them at a time waits for all those.
+ */
+ns_inline void
+ns_copy_pointers(void **to, void **from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ns_store_relaxed(&to[i], ns_load_relaxed(&from[i]));
 }
 
 ns_inline struct ns_slab *
@@ -353,7 +386,8 @@ _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
 unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 		      void **out, unsigned want);
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
-void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
+void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
+void ns_heap_thinned(struct ns_heap *h, struct ns_slab *s);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
@@ -399,6 +433,10 @@ bool ns_slab_let_go_full(struct ns_slab *s);
 bool ns_slab_take_full(struct ns_slab *s);
 bool ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n);
 void ns_slab_own_to_depot(struct ns_slab *s);
+bool ns_depot_put(struct ns_depot *d, struct ns_slab *s, void *last);
+void ns_depot_take(struct ns_depot *d, struct ns_slab *s);
+void ns_slab_hide(struct ns_slab *s);
+bool ns_depot_adopt_this(struct ns_slab *s);
 struct ns_slab *ns_depot_adopt(struct ns_depot *d);
 void ns_depot_reap(struct ns_slab *s);
 void ns_depot_clean(struct ns_depot *d);
@@ -420,6 +458,12 @@ void ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c);
 
 /* idle.c: what the maintenance thread calls; true: there is more to do. */
 bool ns_idle_trim(void);
+
+/* park.c: the free pages of slabs in depots. */
+bool ns_may_park(const struct ns_slab *s);
+void ns_unpark(struct ns_slab *s);
+bool ns_park_knock(struct ns_slab *s);
+bool ns_depots_park(void); /* true: look again in a while */
 
 /* cache.c */
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
