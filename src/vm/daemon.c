@@ -148,7 +148,7 @@ launder(struct ns_vm_writer *w)
 		pages += w->n;
 		if (!write_leading(w))
 			return false;
-	} while (pages < LAUNDER && ns_vm_pick(w->node, w));
+	} while (pages < LAUNDER && ns_vm_pick(w->node, w, false));
 	return true;
 }
 
@@ -242,11 +242,14 @@ static bool
 found(bool must)
 {
 	static uint64_t retry_at; /* [a] ms */
-	uint64_t now = ns_os_now_ms();
 	uint32_t none = NONE;
+	uint64_t now;
 
-	if (ns_options.purge_thread == 0 || now < ns_load_relaxed(&retry_at) ||
+	if (ns_options.purge_thread == 0 ||
 	    (!must && ns_pools_committed() < START_BYTES))
+		return false;
+	now = ns_os_now_ms();
+	if (now < ns_load_relaxed(&retry_at))
 		return false;
 	if (!ns_cas_acq_rel(&crew.word, &none, (uint32_t)BUSY))
 		return true;
@@ -318,7 +321,7 @@ has_work(struct ns_vm_node *n, void *arg)
 static bool
 pick(struct ns_vm_node *n, void *arg)
 {
-	return ns_vm_pick(n, arg);
+	return ns_vm_pick(n, arg, true);
 }
 
 /*

@@ -221,8 +221,9 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 	ns_unlock(&n->lock);
 	if (ns_unlikely(grew))
 		ns_maint_poke();
-	if (ns_unlikely(missed || is_short))
-		ns_vm_daemon_call(is_short);
+	if (ns_unlikely(missed || is_short) && !ns_vm_daemon_call(is_short) &&
+	    missed)
+		ns_store_relaxed(&n->zero_missed, false); /* call again */
 	return m;
 }
 
