@@ -133,7 +133,8 @@ write_leading(struct ns_vm_writer *w)
 {
 	uint64_t since = ns_max(ns_os_now_ms(), 1);
 
-	ns_store_relaxed(&crew.writing, since);
+	/* Pairs with the CAS in depose_late: what is [d] is the next one's. */
+	ns_store_release(&crew.writing, since);
 	ns_vm_write(w);
 	return ns_cas_acq_rel(&crew.writing, &since, 0ul);
 }
