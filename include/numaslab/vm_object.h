@@ -27,6 +27,7 @@ extern "C" {
 #endif
 
 struct vm_object;
+struct pagerops; /* vm_pager.h */
 typedef struct vm_object *vm_object_t;
 typedef uint64_t vm_pindex_t;
 
@@ -36,6 +37,7 @@ struct vm_object_attr {
 	vm_pindex_t size; /* in pages, at least 1 */
 	int domain;   /* the node its pages shall be on, or VM_DOMAIN_HOME */
 	void *handle; /* the caller's own */
+	const struct pagerops *pager; /* or NULL: nobody reads or writes it */
 };
 
 /*
@@ -43,7 +45,8 @@ struct vm_object_attr {
  *
  * Pages come from the domain, or when it has none for the request from the
  * nearest node that the process's policy permits.
- * The caller owns the object, until vm_object_destroy.
+ * The caller owns the object, until vm_object_destroy, and the pager's
+ * operations, which must outlive it.
  * Returns NULL with errno EINVAL (size 0; no such node, or not allowed) or
  * ENOMEM.
  */
@@ -53,8 +56,9 @@ vm_object_t vm_object_create(const struct vm_object_attr *attr);
  * vm_object_destroy - free all its pages, cached ones too, and the object.
  *
  * The caller does not hold its lock, and nobody else uses the object any
- * more, in lookups neither.  Sleeps for pages that are busy still; a wired
- * page aborts.  What is dirty is lost: write it before.
+ * more, in lookups neither.  Sleeps for pages that are busy still, as those
+ * are that the daemon writes; a wired page aborts.  What is dirty is lost:
+ * write it before.
  */
 void vm_object_destroy(vm_object_t object);
 

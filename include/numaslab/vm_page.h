@@ -53,13 +53,17 @@ typedef struct vm_page *vm_page_t;
 #define VM_ALLOC_NOCREAT     0x8000 /* only a page that is there already */
 
 /* vm_page_flags() */
-#define PG_ZERO    0x0001 /* the page was all zero when it was allocated */
-#define PG_MLOCKED 0x0002 /* wired, and the kernel granted mlock(2) */
-#define PG_VALID   0x0004 /* its contents are the object's */
-#define PG_DIRTY   0x0008 /* and newer than what they were read from */
+#define PG_ZERO       0x0001 /* the page was all zero when it was allocated */
+#define PG_MLOCKED    0x0002 /* wired, and the kernel granted mlock(2) */
+#define PG_VALID      0x0004 /* its contents are the object's */
+#define PG_DIRTY      0x0008 /* and newer than what they were read from */
+#define PG_REFERENCED 0x0010 /* used since the daemon last looked at it */
 
-/* For vm_page_unwire(): the page goes on no queue. */
-#define PQ_NONE 255
+/* The queues of a node's pages, for vm_page_unwire(). */
+#define PQ_INACTIVE 0   /* not used for a while: reclaimed, if clean */
+#define PQ_ACTIVE   1   /* in use */
+#define PQ_LAUNDRY  2   /* not used, and dirty: to be written */
+#define PQ_NONE     255 /* no queue: left alone */
 
 /*
  * vm_page_alloc - allocate a page.
@@ -250,7 +254,9 @@ vm_pindex_t vm_page_pindex(vm_page_t m);
 /*
  * Busy: tryxbusy takes a page exclusively, trysbusy shared with others; both
  * return false if they cannot, and always for a page without object.  xbusy
- * and sbusy abort instead.  xunbusy and sunbusy end it and may be called by
+ * and sbusy abort instead: they are for pages that nobody else can have busied,
+ * no reader without the lock nor the page daemon; for others there is
+ * vm_page_busy_acquire.  xunbusy and sunbusy end it and may be called by
  * another thread; who ends what is not so aborts.  busy_downgrade makes
  * exclusive shared; busy_tryupgrade makes the only sharer exclusive, or
  * returns false.  xbusied, sbusied and busied (either) are a moment's answer.
@@ -268,6 +274,18 @@ bool vm_page_sbusied(vm_page_t m);
 bool vm_page_busied(vm_page_t m);
 
 /*
+ * vm_page_busy_acquire - busy a page, and sleep until that can be done.
+ * @req: VM_ALLOC_SBUSY: shared, else exclusively; VM_ALLOC_NOWAIT: do not
+ *       sleep; VM_ALLOC_WAITFAIL: sleep once, and fail then.
+ *
+ * If the caller has locked the page's object for writing, the lock is dropped
+ * while the call sleeps.  Nobody may destroy the object meanwhile, and the
+ * caller must not have busied the page.  Returns false if the page was not
+ * busied, or is not where it was when the call began: look it up again.
+ */
+bool vm_page_busy_acquire(vm_page_t m, int req);
+
+/*
  * vm_page_busy_sleep - sleep while the page is busy, at most until that
  * changes once.  @req: VM_ALLOC_SBUSY: only while it is exclusively so; else
  * 0.  The page may be another's afterwards.  No lock that its holder needs
@@ -278,11 +296,92 @@ void vm_page_busy_sleep(vm_page_t m, int req);
 /*
  * vm_page_valid - the contents are the object's.  vm_page_dirty - and have to
  * be written (it is valid, too).  vm_page_undirty - and have been.  The page
- * is busied by the caller.
+ * is busied by the caller.  One that is written meanwhile stays dirty.
  */
 void vm_page_valid(vm_page_t m);
 void vm_page_dirty(vm_page_t m);
 void vm_page_undirty(vm_page_t m);
+
+/*
+ * vm_page_activate, vm_page_deactivate, vm_page_launder - put a page of an
+ * object at the end of its node's active, inactive or laundry queue, whatever
+ * queue it is in; one that is active already stays where it is.
+ *
+ * A page is in no queue until one of these is called, and the page daemon
+ * takes only pages that are in one: it reclaims clean inactive ones, as
+ * vm_page_cache does, and writes those of the laundry by their object's pager.
+ * The caller keeps the page from going: it has busied it, or locked its
+ * object.  A wired page stays in no queue.  A page without object aborts.
+ */
+void vm_page_activate(vm_page_t m);
+void vm_page_deactivate(vm_page_t m);
+void vm_page_launder(vm_page_t m);
+
+/*
+ * vm_page_reference - the page was used: the daemon, when it finds it
+ * inactive, makes it active instead.  No lock, and a store at most once
+ * between two of the daemon's looks.  The caller keeps the page.
+ */
+void vm_page_reference(vm_page_t m);
+
+/*
+ * vm_page_advise - what will be done with the page, as madvise(2).
+ * @advice: MADV_WILLNEED makes it active; MADV_DONTNEED puts it at the head of
+ *          the inactive queue, to go first, or in the laundry if it is dirty;
+ *          MADV_FREE makes it clean first, so that changes may be lost; any
+ *          other value does nothing.
+ *
+ * The page is exclusively busied by the caller, or its object locked.
+ */
+void vm_page_advise(vm_page_t m, int advice);
+
+/* Is it in that queue?  A moment's answer.  The caller keeps the page. */
+bool vm_page_active(vm_page_t m);
+bool vm_page_inactive(vm_page_t m);
+bool vm_page_in_laundry(vm_page_t m);
+
+/*
+ * vm_wait - sleep until a VM_ALLOC_NORMAL request may succeed, at most once.
+ * @object: for its pages; NULL: for pages without object.
+ *
+ * For who was refused by vm_page_alloc.  The caller may hold no object's lock.
+ * The thread reclaims clean pages itself if it can; if no page daemon may run
+ * (numaslab(7)), it also writes dirty ones, and sleeps as their pager does.
+ */
+void vm_wait(vm_object_t object);
+
+/* A node's figures: in pages, and in events since the process started. */
+struct vm_domain_stat {
+	int domain;
+	uint64_t page_count;   /* pages here, free ones too */
+	uint64_t free_count;   /* free, in the reserve too */
+	uint64_t cache_count;  /* cached */
+	uint64_t active_count; /* in the queues */
+	uint64_t inactive_count;
+	uint64_t laundry_count;      /* those without pager too */
+	uint64_t free_min;           /* the low watermark */
+	uint64_t interrupt_free_min; /* the interrupt watermark */
+	uint64_t free_target;        /* below it the node is short */
+	uint64_t denied;             /* requests that found nothing here */
+	uint64_t spilled;            /* pages asked of another node */
+	uint64_t zero_asked;         /* VM_ALLOC_ZERO requests */
+	uint64_t zero_given;         /* that got a page with PG_ZERO */
+	uint64_t zeroed;             /* pages zeroed ahead of need */
+	uint64_t scanned;            /* looks at inactive pages */
+	uint64_t deactivated;        /* active ones not used of late */
+	uint64_t reactivated;        /* others that were used */
+	uint64_t reclaimed;          /* inactive ones cached or freed */
+	uint64_t evicted;            /* cached ones that lost their contents */
+	uint64_t laundered;          /* written */
+	uint64_t failed;             /* not written, though tried */
+	uint64_t spare[6];           /* 0 */
+};
+
+/*
+ * vm_domain_stat - fill *@st for a node.  Takes locks of the node for a moment.
+ * Returns 0, or -1 with errno EINVAL if the node is not served.
+ */
+int vm_domain_stat(int domain, struct vm_domain_stat *st);
 
 /*
  * vm_pager_thread - mark the calling thread as a pager's, or not: its
@@ -300,13 +399,16 @@ bool vm_page_wired(vm_page_t m);
  * vm_page_wire - add a wiring.
  *
  * A page whose memory is not locked yet is locked now, if the kernel allows
- * (RLIMIT_MEMLOCK); PG_MLOCKED tells.  It is wired in either case.
+ * (RLIMIT_MEMLOCK); PG_MLOCKED tells.  It is wired in either case, and leaves
+ * its queue.
  */
 void vm_page_wire(vm_page_t m);
 
 /*
  * vm_page_unwire - release a wiring; the last one unlocks the memory.
- * @queue: PQ_NONE, since a page without object is on no queue.
+ * @queue: where the page goes then: PQ_ACTIVE, PQ_INACTIVE, PQ_LAUNDRY or
+ *         PQ_NONE.  With another one than PQ_NONE it must have an object, and
+ *         the caller keeps it, as for vm_page_activate.
  *
  * Returns true when the last wiring was released.  The page must be wired.
  */

@@ -226,6 +226,7 @@ carve(struct ns_vm_chunk *c)
 	m->addr = ns_unit_addr(u) + c->carved * ns_page_size;
 	m->zero = u->zero;
 	m->lock_epoch = 0;
+	ns_store_relaxed(&m->queue, PQ_NONE);
 	/* Pairs with the acquire in ns_vm_chunk_of. */
 	ns_store_release(&c->carved, c->carved + 1);
 	return m;

@@ -7,7 +7,8 @@
  * somebody waits.  A waiter counts itself before it tries, and a try takes the
  * lock of each node it asks; so a page that is freed after the try is freed by
  * a thread that sees the waiter.  Memory that the pool gets back wakes nobody:
- * a sleep ends after some time in any case.
+ * a sleep ends after some time in any case.  Instead of sleeping a thread makes
+ * pages available itself if it can (ns_vm_help).
  */
 #include "vm/vm.h"
 
@@ -30,6 +31,14 @@ ns_vm_wake_waiters(void)
 		return;
 	ns_add_relaxed(&sleepers.frees, 1u);
 	ns_os_wake(&sleepers.frees);
+}
+
+/* For pages of @slot; @strict: not of others.  A free after @seen ends it. */
+static void
+help_or_sleep(unsigned slot, bool strict, int req, uint32_t seen)
+{
+	if ((req & VM_ALLOC_NORECLAIM) != 0 || !ns_vm_help(slot, strict))
+		ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
 }
 
 /* At most one of the flags that say whether to sleep. */
@@ -71,7 +80,9 @@ noobj(int domain, int req)
 		seen = ns_load_relaxed(&sleepers.frees);
 		m = alloc_noobj(domain, req);
 		if (m == NULL && errno == ENOMEM)
-			ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
+			help_or_sleep(domain < 0 ? NS_NO_SLOT
+						 : ns_topo.slot_of_node[domain],
+				      domain >= 0, req, seen);
 		ns_sub_relaxed(&sleepers.waiters, 1u);
 		if ((req & VM_ALLOC_WAITFAIL) != 0)
 			break;
@@ -113,14 +124,14 @@ refuse(int error)
 
 /* Sleeps for memory without the object's lock. */
 static void
-sleep_for_memory(vm_object_t object)
+sleep_for_memory(vm_object_t object, int req)
 {
 	uint32_t seen;
 
 	ns_add_relaxed(&sleepers.waiters, 1u);
 	seen = ns_load_relaxed(&sleepers.frees);
 	VM_OBJECT_WUNLOCK(object);
-	ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
+	help_or_sleep(object->home, false, req, seen);
 	ns_sub_relaxed(&sleepers.waiters, 1u);
 	VM_OBJECT_WLOCK(object);
 }
@@ -157,7 +168,7 @@ grab_new(vm_object_t object, vm_pindex_t pindex, int req)
 		memset(m->addr, 0, ns_page_size);
 	if (m != NULL || errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0)
 		return m;
-	sleep_for_memory(object);
+	sleep_for_memory(object, req);
 	return refuse((req & VM_ALLOC_WAITFAIL) != 0 ? ENOMEM : EAGAIN);
 }
 
@@ -204,8 +215,7 @@ busy_resident(vm_object_t object, vm_pindex_t pindex, int req)
 	if (m == NULL || !ns_vm_busy_try(m, req))
 		return NULL;
 	/* Busy, it cannot go any more; it may have gone before. */
-	if (ns_likely(vm_page_object(m) == object &&
-		      vm_page_pindex(m) == pindex))
+	if (ns_likely(ns_vm_is_at(m, object, pindex)))
 		return m;
 	ns_vm_busy_undo(m, req);
 	return NULL;
@@ -229,4 +239,30 @@ vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex, int req)
 	m = vm_page_grab(object, pindex, req);
 	VM_OBJECT_WUNLOCK(object);
 	return m;
+}
+
+/* Would a NORMAL request be served?  Of the policy's nodes, one will do. */
+static bool
+can_be_had(unsigned slot)
+{
+	vm_page_t m = ns_vm_from(slot, false, VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ);
+
+	if (m != NULL)
+		ns_vm_free(m, m->zero != 0);
+	return m != NULL;
+}
+
+ns_export void
+vm_wait(vm_object_t object)
+{
+	unsigned slot = object != NULL ? object->home : NS_NO_SLOT;
+	uint32_t seen;
+
+	if (ns_vm_init() != 0)
+		return;
+	ns_add_relaxed(&sleepers.waiters, 1u);
+	seen = ns_load_relaxed(&sleepers.frees);
+	if (!can_be_had(slot))
+		help_or_sleep(slot, false, 0, seen);
+	ns_sub_relaxed(&sleepers.waiters, 1u);
 }

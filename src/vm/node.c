@@ -37,6 +37,8 @@
  */
 #include "vm/vm.h"
 
+#define FREE_BATCH 32u /* pages: a short time under the lock */
+
 struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
 
 static uint32_t ready; /* [a] ns_vm_init is done; under ns_wake_lock */
@@ -63,6 +65,7 @@ node_init(struct ns_vm_node *n, unsigned slot)
 	ns_list_init(&n->chunks);
 	ns_list_init(&n->metas);
 	ns_list_init(&n->cached);
+	ns_vm_queue_init(n);
 }
 
 static ns_cold int
@@ -78,7 +81,6 @@ init(void)
 		ns_fork_vm.unlock = ns_vm_unlock_all;
 		ns_fork_vm.child = ns_vm_fork_child;
 		ns_fork_vm.lock = ns_vm_lock_all;
-		ns_store_release(&ns_maint_pages, ns_vm_zero_visit);
 		/* Pairs with the acquire in ns_vm_init. */
 		ns_store_release(&ready, 1u);
 	}
@@ -171,6 +173,7 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 		room = ns_vm_grow(n, zero);
 		*grew |= room;
 		ns_lock(&n->lock);
+		n->stuck = !room;
 	}
 }
 
@@ -204,7 +207,7 @@ static struct vm_page *
 alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 {
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
-	bool grew = false, missed = false;
+	bool grew = false, missed = false, is_short;
 	struct vm_page *m;
 
 	ns_lock(&n->lock);
@@ -214,11 +217,15 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 		ns_vm_mag_fill(n, zero);
 		missed = zero && ns_vm_zero_note(n, m);
 	}
+	is_short = ns_vm_is_short(n);
 	ns_unlock(&n->lock);
-	if (ns_unlikely(grew))
+	if (ns_unlikely(grew)) {
 		ns_maint_poke();
-	if (ns_unlikely(missed))
-		ns_maint_call();
+		/* Missed when the process was too small for a daemon. */
+		missed |= ns_load_relaxed(&n->zero_missed);
+	}
+	if (ns_unlikely(missed || is_short))
+		ns_vm_daemon_call(is_short);
 	return m;
 }
 
@@ -347,6 +354,32 @@ ns_vm_free(struct vm_page *m, bool zero)
 	ns_vm_mag_slacken(n);
 }
 
+/*
+ * The pages that were cached first are free, until the node holds @goal or
+ * none is left.  They are for requests to come: no chunk goes back.
+ */
+void
+ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal)
+{
+	struct vm_page *m = NULL;
+	unsigned left;
+
+	do {
+		ns_lock(&n->lock);
+		for (left = FREE_BATCH; left > 0; left--) {
+			if (ns_vm_held(n) >= goal ||
+			    (m = ns_vm_steal(n)) == NULL)
+				break;
+			ns_store_relaxed(&m->state, NS_VM_FREE);
+			ns_vm_put(n, ns_vm_chunk_of("pageout", m), m);
+		}
+		note_tight(n);
+		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
+			refill(n);
+		ns_unlock(&n->lock);
+	} while (left == 0);
+}
+
 void
 ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 {
@@ -367,35 +400,11 @@ ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 }
 
 void
-ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
-{
-	struct ns_vm_node *n = &ns_vm_nodes[slot];
-
-	ns_lock(&n->lock);
-	*st = (struct ns_vm_stat){
-		.pages = n->npages,
-		.free = n->nfree + ns_vm_mag_pages(n) + n->zeroing,
-		.reserve = ns_load_relaxed(&n->nreserve),
-		.cached = n->ncached,
-		.reclaimed = n->reclaimed,
-		.low = n->low,
-		.interrupt = n->intr,
-		.zero_asked = n->zero_asked + ns_vm_mag_zero_given(n),
-		.zero_given = n->zero_given + ns_vm_mag_zero_given(n),
-		.zero_made = n->zero_made,
-		.zero_want = n->zero_want,
-		.zeroed = n->nzeroed,
-		.spilled = ns_load_relaxed(&n->spilled),
-		.denied = ns_load_relaxed(&n->denied),
-		.from_reserve = ns_load_relaxed(&n->from_reserve),
-	};
-	ns_unlock(&n->lock);
-}
-
-void
 ns_vm_lock_all(void)
 {
 	ns_vm_objects_lock();
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		ns_lock(&ns_vm_nodes[s].qlock);
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		ns_lock(&ns_vm_nodes[s].lock);
 	ns_vm_wire_lock_all();
@@ -407,6 +416,8 @@ ns_vm_unlock_all(void)
 	ns_vm_wire_unlock_all();
 	for (unsigned s = ns_topo.nslots; s-- > 0;)
 		ns_unlock(&ns_vm_nodes[s].lock);
+	for (unsigned s = ns_topo.nslots; s-- > 0;)
+		ns_unlock(&ns_vm_nodes[s].qlock);
 	ns_vm_objects_unlock();
 }
 
@@ -414,6 +425,7 @@ void
 ns_vm_fork_child(void)
 {
 	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		ns_lock_init(&ns_vm_nodes[s].qlock, NS_RANK_QUEUE);
 		ns_lock_init(&ns_vm_nodes[s].lock, NS_RANK_VM);
 		ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
 		ns_vm_nodes[s].zeroing = 0;
@@ -421,4 +433,5 @@ ns_vm_fork_child(void)
 	ns_vm_wire_fork_child();
 	ns_vm_mag_fork_child();
 	ns_vm_objects_fork_child();
+	ns_vm_daemon_fork_child();
 }

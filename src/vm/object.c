@@ -19,21 +19,6 @@
 static struct ns_lock list_lock = NS_LOCK_INIT(NS_RANK_OBJECTS);
 static struct ns_list objects = { &objects, &objects };
 
-/* NS_MAX_SLOTS: there is no such domain. */
-static unsigned
-slot_of_domain(int domain)
-{
-	unsigned slot;
-
-	if (domain == VM_DOMAIN_HOME)
-		return NS_NO_SLOT;
-	if (domain < 0 || domain >= NS_MAX_NODES)
-		return NS_MAX_SLOTS;
-	slot = ns_topo.slot_of_node[domain];
-	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot
-							   : NS_MAX_SLOTS;
-}
-
 ns_export vm_object_t
 vm_object_create(const struct vm_object_attr *attr)
 {
@@ -41,8 +26,9 @@ vm_object_create(const struct vm_object_attr *attr)
 	unsigned slot, near;
 
 	if (ns_vm_init() == 0) {
-		slot = slot_of_domain(attr->domain);
-		if (slot == NS_MAX_SLOTS || attr->size == 0) {
+		slot = ns_vm_slot_of(attr->domain);
+		if ((slot == NS_NO_SLOT && attr->domain != VM_DOMAIN_HOME) ||
+		    attr->size == 0) {
 			errno = EINVAL;
 			return NULL;
 		}
@@ -56,6 +42,7 @@ vm_object_create(const struct vm_object_attr *attr)
 	object->size = attr->size;
 	object->home = slot;
 	object->handle = attr->handle;
+	object->pager = attr->pager;
 	ns_vm_tree_init(&object->tree, attr->size, near);
 	ns_lock(&list_lock);
 	ns_list_append(&objects, &object->link);
@@ -75,9 +62,14 @@ vm_object_destroy(vm_object_t object)
 			ns_vm_drop_cached(object, at, e.page);
 			continue;
 		}
-		while (!vm_page_tryxbusy(e.page))
-			vm_page_busy_sleep(e.page, 0);
-		vm_page_free(e.page);
+		if (vm_page_tryxbusy(e.page)) {
+			vm_page_free(e.page);
+			continue;
+		}
+		/* Who has it may need the lock: a pager, for one. */
+		VM_OBJECT_WUNLOCK(object);
+		vm_page_busy_sleep(e.page, 0);
+		VM_OBJECT_WLOCK(object);
 	}
 	ns_vm_tree_free(&object->tree);
 	ns_lock(&list_lock);

@@ -40,6 +40,16 @@ ns_vm_home(void)
 	return turn - 1;
 }
 
+unsigned
+ns_vm_slot_of(int domain)
+{
+	unsigned slot = NS_NO_SLOT;
+
+	if (domain >= 0 && domain < NS_MAX_NODES)
+		slot = ns_topo.slot_of_node[domain];
+	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot : NS_NO_SLOT;
+}
+
 /* 0, or what is wrong with the request. */
 static int
 request_error(vm_object_t object, int req)
@@ -61,6 +71,12 @@ vm_pager_thread(bool on)
 
 	is_pager = on;
 	return was;
+}
+
+bool
+ns_vm_is_pager(void)
+{
+	return is_pager;
 }
 
 struct vm_page *
@@ -146,10 +162,8 @@ vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 		return refuse(error);
 	if (ns_unlikely(ns_vm_init() != 0))
 		return refuse(ENOMEM);
-	if (domain < 0 || domain >= NS_MAX_NODES)
-		return refuse(EINVAL);
-	slot = ns_topo.slot_of_node[domain];
-	if (slot == NS_NO_SLOT || !ns_topo.allowed[slot])
+	slot = ns_vm_slot_of(domain);
+	if (slot == NS_NO_SLOT)
 		return refuse(EINVAL);
 	if (ns_unlikely(error != 0))
 		return refuse(error);
@@ -223,7 +237,7 @@ vm_page_flags(vm_page_t m)
 {
 	ns_vm_assert_allocated("vm_page_flags", m);
 	return (m->zero ? PG_ZERO : 0) | (ns_vm_mlocked(m) ? PG_MLOCKED : 0) |
-	       ns_load_relaxed(&m->flags);
+	       (ns_load_relaxed(&m->flags) & NS_VM_FLAGS);
 }
 
 ns_export vm_object_t
@@ -239,28 +253,34 @@ vm_page_pindex(vm_page_t m)
 }
 
 static void
-set_flags(const char *call, struct vm_page *m, uint16_t flags)
+set_flags(const char *call, struct vm_page *m, int set, int clear)
 {
+	uint16_t seen = ns_load_relaxed(&m->flags);
+
 	ns_vm_assert_allocated(call, m);
-	__atomic_fetch_or(&m->flags, flags, __ATOMIC_RELEASE);
+	/* Pairs with the acquiring busy of who looks at them next. */
+	while (!ns_cas_release(&m->flags, &seen,
+			       (uint16_t)((seen | set) & ~clear)))
+		;
 	(void)call;
 }
 
 ns_export void
 vm_page_valid(vm_page_t m)
 {
-	set_flags("vm_page_valid", m, PG_VALID);
+	set_flags("vm_page_valid", m, PG_VALID, 0);
 }
 
 ns_export void
 vm_page_dirty(vm_page_t m)
 {
-	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID);
+	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID | NS_VM_CHANGED, 0);
 }
 
 ns_export void
 vm_page_undirty(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_undirty", m);
-	__atomic_fetch_and(&m->flags, (uint16_t)~PG_DIRTY, __ATOMIC_RELEASE);
+	set_flags("vm_page_undirty", m, 0, PG_DIRTY);
+	if (ns_load_relaxed(&m->queue) == NS_VM_PQ_UNSWAPPABLE)
+		vm_page_deactivate(m);
 }

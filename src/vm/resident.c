@@ -9,21 +9,14 @@
  *    was there at some moment of the lookup.  If they differ the page was
  *    moving, and the reader looks again.
  * 2. That moment may be over when the caller has the page.  Who holds the
- *    object's lock, or has busied or wired the page and then found its object
- *    and index unchanged, has it for longer.
+ *    object's lock, or has busied the page and then found its object and index
+ *    unchanged, has it for longer.
  * 3. Pages leave an object exclusively busied, so a page that is busy or was
  *    found under the lock does not go.
  */
 #include "vm/vm.h"
 
 #include <errno.h>
-
-static bool
-is_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
-{
-	return ns_load_relaxed(&m->object) == object &&
-	       ns_load_relaxed(&m->pindex) == pindex;
-}
 
 ns_export vm_page_t
 vm_page_lookup(vm_object_t object, vm_pindex_t pindex)
@@ -36,7 +29,7 @@ vm_page_lookup(vm_object_t object, vm_pindex_t pindex)
 		e = ns_vm_tree_get(&object->tree, pindex);
 		if (e.page == NULL || e.cached)
 			return NULL;
-	} while (ns_unlikely(!is_at(e.page, object, pindex)));
+	} while (ns_unlikely(!ns_vm_is_at(e.page, object, pindex)));
 	return e.page;
 }
 
@@ -72,6 +65,7 @@ enter(struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 static void
 leave(struct vm_page *m, vm_object_t object)
 {
+	ns_vm_dequeue(m);
 	ns_vm_tree_clear(&object->tree, m->pindex);
 	ns_owner_add(&object->resident, -1ul);
 	ns_store_relaxed(&m->object, NULL);
@@ -286,8 +280,9 @@ vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 		ns_vm_die("vm_page_replace", mnew,
 			  "it is free or in an object");
 	ns_vm_assert_leaving("vm_page_replace", mold);
-	if (!is_at(mold, object, pindex))
+	if (!ns_vm_is_at(mold, object, pindex))
 		ns_vm_die("vm_page_replace", mold, "it is not at that index");
+	ns_vm_dequeue(mold);
 	ns_vm_busy_set(mnew, 0);
 	enter(mnew, object, pindex);
 	ns_owner_add(&object->resident, -1ul);

@@ -30,14 +30,16 @@
 
 #include "numaslab/vm_object.h"
 #include "numaslab/vm_page.h"
+#include "numaslab/vm_pager.h"
 
 #include "base/rwlock.h"
 #include "page/page.h"
 
 /*
  * Key: [I] immutable once set up, [a] atomic, [v] the node's lock,
- * [w] the page's wiring lock (wire.c), [O] only who owns the page,
- * [o] the object's lock, for writing.
+ * [q] the lock of the node's queues, [w] the page's wiring lock (wire.c),
+ * [O] only who owns the page, [o] the object's lock, for writing,
+ * [d] the leading daemon (daemon.c).
  */
 
 enum ns_vm_state {
@@ -51,7 +53,7 @@ enum ns_vm_state {
 struct vm_page {
 	union {
 		struct vm_page *next; /* [v] the chunk's list of dirty pages */
-		struct ns_list link;  /* [v] node->cached */
+		struct ns_list link;  /* [v] node->cached; [q] a queue */
 	};
 	struct vm_object *object; /* [a] written [o] and [O]; NULL: none */
 	vm_pindex_t pindex;       /* [a] likewise */
@@ -59,12 +61,25 @@ struct vm_page {
 	uint32_t busy;            /* [a] busy.c */
 	uint32_t wire_count;      /* [w] */
 	uint16_t lock_epoch;      /* [w] the epoch in which mlock was granted */
-	uint16_t flags;           /* [a] PG_VALID, PG_DIRTY, PG_REFERENCED */
+	uint16_t flags;           /* [a] NS_VM_FLAGS, _WRITING, _CHANGED */
 	uint8_t state;            /* [a] enum ns_vm_state; written [v] or [O] */
 	uint8_t zero;             /* [O] was zero when taken; free: is zero */
-	char pad[10];
+	uint8_t queue;            /* [a] PQ_*; written [q] */
+	uint8_t act_count;        /* [a] how active: queue.c */
+	char pad[8];
 };
 _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
+
+/* What vm_page_flags tells of vm_page.flags. */
+#define NS_VM_FLAGS   (PG_VALID | PG_DIRTY | PG_REFERENCED)
+#define NS_VM_WRITING 0x8000 /* its pager writes it */
+#define NS_VM_CHANGED 0x4000 /* and somebody has made it dirty since */
+
+/* Dirty pages of objects without pager: they wait to be clean. */
+#define NS_VM_PQ_UNSWAPPABLE 3
+#define NS_VM_QUEUES         4
+#define NS_VM_ACT_INIT       2 /* see queue.c, 5 */
+#define NS_VM_ACT_USED       4 /* added to act_count when referenced */
 
 enum ns_vm_role { NS_VM_CHUNK = 1, NS_VM_META, NS_VM_RECORDS };
 
@@ -130,6 +145,16 @@ enum ns_vm_tight {
 	NS_VM_SLACK,     /* no, and they are drained */
 };
 
+/* What was done with pages in queues, ever. */
+struct ns_vm_work {
+	uint64_t scanned;     /* looks at an inactive page */
+	uint64_t reactivated; /* inactive or in the laundry, but referenced */
+	uint64_t deactivated; /* active, but not referenced */
+	uint64_t reclaimed;   /* inactive, and then cached or free */
+	uint64_t laundered;   /* written, and clean then */
+	uint64_t failed;      /* not written */
+};
+
 struct ns_vm_node {
 	struct ns_lock lock;   /* NS_RANK_VM: [v] */
 	uint32_t slot;         /* [I] */
@@ -144,7 +169,7 @@ struct ns_vm_node {
 	uint64_t nzeroed;      /* [v] free pages that are zero and not fresh */
 	uint64_t zero_want;    /* [v] as many shall be: zero.c */
 	uint64_t zero_seen;    /* [v] zero_asked, at zero.c's last visit */
-	bool zero_missed;      /* [v] a ZERO request got another since */
+	bool zero_missed;      /* [a] a ZERO request got another since; [v] */
 	uint32_t zeroing;      /* [a] pages being zeroed; written [v] */
 	struct ns_list dirty;  /* [v] chunks with free pages to use first */
 	struct ns_list fresh;  /* [v] chunks with pages known to be zero */
@@ -153,6 +178,8 @@ struct ns_vm_node {
 	struct ns_list cached; /* [v] cached pages, the first one first */
 	uint64_t ncached;      /* [v] */
 	uint64_t reclaimed;    /* [v] cached pages that lost their contents */
+	bool stuck;            /* [v] the pool had nothing, when last asked */
+	bool behind;           /* [d] see pageout.c */
 	struct ns_vm_record *records[NS_VM_KINDS]; /* [v] free ones */
 	uint64_t zero_asked;   /* [a] written under [v], as the next */
 	uint64_t zero_given;   /* [a] */
@@ -160,7 +187,11 @@ struct ns_vm_node {
 	uint64_t spilled;      /* [a] pages from here asked of another node */
 	uint64_t denied;       /* [a] requests that found nothing here */
 	uint64_t from_reserve; /* [a] */
-	uint32_t nreserve;     /* [a] reserve's pages, and tickets for more */
+	struct ns_lock qlock;  /* NS_RANK_QUEUE: [q] */
+	struct ns_list queue[NS_VM_QUEUES]; /* [q] the page to go first first */
+	uint64_t nqueue[NS_VM_QUEUES];      /* [a] their pages; written [q] */
+	struct ns_vm_work work;             /* [q] */
+	uint32_t nreserve; /* [a] reserve's pages, and tickets for more */
 	/* [a] a page or NULL; the first intr are in use */
 	struct vm_page *reserve[NS_VM_RESERVE_MAX];
 } __attribute__((aligned(NS_CACHELINE)));
@@ -171,6 +202,7 @@ extern struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
 int ns_vm_init(void);
 
 /* node.c */
+void ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal);
 struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
 void ns_vm_free(struct vm_page *m, bool zero); /* @zero: it is zero */
 /* Pages that were free already go back into their chunks. */
@@ -242,10 +274,13 @@ void ns_vm_tree_free(struct ns_vm_tree *t); /* its nodes; no page is left */
 struct vm_object {
 	struct ns_rwlock lock;
 	struct ns_vm_tree tree;
-	vm_pindex_t size;    /* [I] pages */
-	unsigned home;       /* [I] slot, or NS_NO_SLOT: the asking thread's */
-	uint64_t resident;   /* [o] pages, cached ones not counted */
-	void *handle;        /* [I] */
+	vm_pindex_t size;  /* [I] pages */
+	unsigned home;     /* [I] slot, or NS_NO_SLOT: the asking thread's */
+	uint64_t resident; /* [o] pages, cached ones not counted */
+	void *handle;      /* [I] */
+	const struct pagerops *pager; /* [I] or NULL */
+	uint64_t launder_at; /* [a] ms: not before; in a write: UINT64_MAX */
+	uint32_t failures;   /* [a] writes that failed, one after the other */
 	struct ns_list link; /* the list of all objects, under its lock */
 };
 _Static_assert(sizeof(struct vm_object) <= NS_VM_RECORD, "fits");
@@ -264,6 +299,14 @@ void ns_vm_assert_locked(const char *call, vm_object_t object);
 _Noreturn void ns_vm_die_object(const char *call, const void *object,
 				const char *rule);
 
+/* Is the page there, or was it when it was cached? */
+ns_inline bool
+ns_vm_is_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
+{
+	return ns_load_relaxed(&m->object) == object &&
+	       ns_load_relaxed(&m->pindex) == pindex;
+}
+
 /* resident.c */
 vm_page_t ns_vm_object_alloc(const char *call, vm_object_t object,
 			     vm_pindex_t pindex, unsigned slot, int req);
@@ -274,6 +317,8 @@ void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
 
 /* page.c */
 unsigned ns_vm_home(void);
+bool ns_vm_is_pager(void);
+unsigned ns_vm_slot_of(int domain); /* NS_NO_SLOT: none, or not allowed */
 /* A page from @slot only, or nearest to it; NS_NO_SLOT: to the thread. */
 struct vm_page *ns_vm_from(unsigned slot, bool strict, int req);
 struct vm_page *ns_vm_finish(struct vm_page *m, int req);
@@ -281,11 +326,60 @@ struct vm_page *ns_vm_finish(struct vm_page *m, int req);
 /* grab.c: somebody may sleep until a page is free */
 void ns_vm_wake_waiters(void);
 
+/* queue.c */
+void ns_vm_queue_init(struct ns_vm_node *n);
+void ns_vm_queue_move(struct vm_page *m, uint8_t queue, bool head); /* [q] */
+void ns_vm_enqueue(const char *call, struct vm_page *m, uint8_t queue,
+		   bool head);
+void ns_vm_dequeue(struct vm_page *m);
+
+/* Pages of one object, one index after the other, shared busy, to write. */
+struct ns_vm_writer {
+	uint32_t used;           /* [a] somebody's */
+	unsigned n;              /* [O] */
+	struct ns_vm_node *node; /* whose laundry they were picked from */
+	vm_object_t object;
+	struct vm_page *page[NS_VM_RESERVE_MAX];
+};
+
+/* pager.c: @w's pages are written, or not, and are its no more. */
+bool ns_vm_write(struct ns_vm_writer *w);
+bool ns_vm_write_begin(struct vm_page *m);
+void ns_vm_write_undo(struct ns_vm_writer *w); /* in a fork's child */
+
+/* pageout.c */
+enum ns_vm_verdict {
+	NS_VM_DONE,   /* there is nothing to do */
+	NS_VM_BEHIND, /* there is, and it cannot be done now */
+	NS_VM_WRITE,  /* the pages of the writer are to be written */
+};
+bool ns_vm_is_short(const struct ns_vm_node *n); /* [v] */
+enum ns_vm_verdict ns_vm_pageout(struct ns_vm_node *n, struct ns_vm_writer *w);
+unsigned ns_vm_reclaim(struct ns_vm_node *n);
+bool ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w, bool hard);
+
+/* daemon.c */
+bool ns_vm_daemon_call(bool must);
+bool ns_vm_help(unsigned slot, bool strict);
+void ns_vm_daemon_fork_child(void);
+
 /* cache.c */
 struct vm_page *ns_vm_steal(struct ns_vm_node *n);
+void ns_vm_to_cache(vm_object_t object, struct vm_page *m);
 int ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 		     int req);
 bool ns_vm_uncache(struct vm_page *m, vm_object_t object, vm_pindex_t pindex);
+
+/*
+ * What a node shall hold; below it the daemon works.  It is above what opens
+ * the magazines by what one of them takes, and by 1/128 of the node's pages.
+ */
+ns_inline uint64_t
+ns_vm_target(const struct ns_vm_node *n)
+{
+	return n->low + 2 * (uint64_t)n->keep +
+	       ns_load_relaxed(&n->npages) / 128;
+}
 
 /* The node's watermark for a class. */
 ns_inline uint32_t
@@ -315,8 +409,9 @@ void ns_vm_reserve_fork_child(struct ns_vm_node *n);
 
 /* zero.c */
 bool ns_vm_zero_note(struct ns_vm_node *n, const struct vm_page *m);
-void ns_vm_zero_wait(const struct ns_vm_node *n);
+void ns_vm_zero_wait(struct ns_vm_node *n);
 void ns_vm_zero_visit(void);
+void ns_vm_zero_if_due(uint64_t *at);
 
 /* wire.c */
 void ns_vm_wire_new(struct vm_page *m, bool lock);
@@ -335,7 +430,10 @@ ns_vm_held(const struct ns_vm_node *n)
 struct ns_vm_stat {
 	uint64_t pages, free, reserve; /* free: without the reserve */
 	uint64_t low, interrupt;       /* watermarks, in pages */
+	uint64_t target;
 	uint64_t cached, reclaimed;
+	uint64_t queued[NS_VM_QUEUES];
+	struct ns_vm_work work;
 	uint64_t zero_asked, zero_given, zero_made, zero_want, zeroed;
 	uint64_t spilled, denied, from_reserve;
 };
