@@ -36,6 +36,14 @@ struct kmem_cache;
 #define SLAB_NO_MERGE      ((slab_flags_t)0x0008u) /* none is ever merged */
 
 /*
+ * For readers without a lock (rcu.h): an object may be freed and used again
+ * at any time, but what a reader looks at stays an object of this cache, in
+ * its constructed state or in use, until a grace period is over.  Without
+ * kmem_rcu_set_ops a cache with it cannot be created (EOPNOTSUPP).
+ */
+#define SLAB_TYPESAFE_BY_RCU ((slab_flags_t)0x10000u)
+
+/*
  * Debugging: each call then takes the slow path.  NUMASLAB_SLAB_DEBUG sets
  * the same for caches by name.  Of the requests to a cache with SLAB_FAILSLAB
  * every NUMASLAB_FAILSLABth fails with ENOMEM, but none with __GFP_NOFAIL.
@@ -57,8 +65,9 @@ struct kmem_cache;
  *         it may allocate, but not from this cache.
  *
  * Returns the cache, which the caller owns until kmem_cache_destroy, or
- * NULL with errno EINVAL (size, align, flags, name) or ENOMEM.  After
- * Linux's kmem_cache_create(9).
+ * NULL with errno EINVAL (size, align, flags, name), ENOMEM, or EOPNOTSUPP
+ * (SLAB_TYPESAFE_BY_RCU without an engine).  After Linux's
+ * kmem_cache_create(9).
  */
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 				     unsigned int align, slab_flags_t flags,
@@ -81,8 +90,8 @@ struct kmem_cache_args {
 /*
  * kmem_cache_create_args - create a cache from @args, which is only read.
  * freeptr_offset is where in an object a free one may keep two words, though
- * a constructor made it: an object then needs no room behind it.  A multiple
- * of 8, and two words before the end of the object.
+ * a constructor made it or readers look at it: an object then needs no room
+ * behind it.  A multiple of 8, and two words before the end of the object.
  * With a limit a request fails as if there was no memory while so many objects
  * are in use; each call then takes the slow path, to be counted.
  * @args may be NULL.  Errors and ownership as above; EINVAL also for a
@@ -122,7 +131,9 @@ kmem_cache_create(const char *name, unsigned int size,
 /*
  * kmem_cache_destroy - give a cache's memory back and forget it.
  * NULL is ignored.  When objects are still live it says how many on
- * stderr, keeps them valid, and the cache's name is forgotten.
+ * stderr, keeps them valid, and the cache's name is forgotten.  Waits first
+ * for what kfree_rcu has not freed yet, and under SLAB_TYPESAFE_BY_RCU for
+ * the slabs' grace periods.
  */
 void kmem_cache_destroy(struct kmem_cache *cache);
 

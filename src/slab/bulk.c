@@ -129,7 +129,7 @@ mark_many(const struct ns_heap *h, const struct kmem_cache *c, size_t n,
 
 /* Pushes the first of @objs on the magazine, then gives others to slabs. */
 static size_t
-put_many(const struct kmem_cache *c, size_t n, void **objs)
+put_many(struct kmem_cache *c, size_t n, void **objs)
 {
 	struct ns_heap *h = ns_home;
 	struct ns_bin *bin;
@@ -150,6 +150,7 @@ put_many(const struct kmem_cache *c, size_t n, void **objs)
 		h->ticks++;
 		ns_heap_give(h, objs + i, (unsigned)given);
 		ns_unlock(&h->lock);
+		ns_rcu_settle(c);
 		i += given;
 	}
 	ns_owner_add(&h->frees, i);

@@ -7,8 +7,8 @@
  * slab may still look at the depot's lock (slab.c, 4).  Ids are reused with
  * the descriptor; destroying drains the cache's bins in every heap.
  *
- * With a constructor an object keeps its state while it is free, so its link
- * is behind it; otherwise the link is in it.
+ * With a constructor an object keeps its state while it is free, as it does
+ * for readers under RCU, so its link is behind it; otherwise the link is in it.
  */
 #include "slab/debug.h"
 #include "slab/fast.h"
@@ -94,7 +94,7 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	c->link_off = 0;
 	if (args->use_freeptr_offset) {
 		c->link_off = args->freeptr_offset;
-	} else if (args->ctor != NULL) {
+	} else if (args->ctor != NULL || (flags & SLAB_TYPESAFE_BY_RCU) != 0) {
 		c->link_off = (unsigned)ns_round_up(size, sizeof(void *));
 		s = c->link_off + (unsigned)sizeof(struct ns_free);
 	}
@@ -126,13 +126,15 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 {
 	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
 				   SLAB_NO_COLOR | SLAB_NO_MERGE |
-				   NS_DEBUG_FLAGS;
+				   SLAB_TYPESAFE_BY_RCU | NS_DEBUG_FLAGS;
 	struct kmem_cache *c = NULL;
 	unsigned s;
 
 	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
 	    !args_fit(size, args) || (flags & ~known) != 0)
 		return EINVAL;
+	if ((flags & SLAB_TYPESAFE_BY_RCU) != 0 && !ns_rcu_is_set())
+		return EOPNOTSUPP;
 	if (ns_init() != 0)
 		return ENOMEM;
 	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
@@ -152,6 +154,19 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 	return c != NULL ? 0 : ENOMEM;
 }
 
+static const char *
+reason(int error)
+{
+	switch (error) {
+	case EINVAL:
+		return "invalid argument";
+	case EOPNOTSUPP:
+		return "SLAB_TYPESAFE_BY_RCU without kmem_rcu_set_ops";
+	default:
+		return "out of memory";
+	}
+}
+
 ns_export struct kmem_cache *
 kmem_cache_create_args(const char *name, unsigned int size,
 		       const struct kmem_cache_args *args, slab_flags_t flags)
@@ -164,8 +179,7 @@ kmem_cache_create_args(const char *name, unsigned int size,
 		return c;
 	if ((flags & SLAB_PANIC) != 0)
 		ns_fatal("kmem_cache_create(%s): %s, and SLAB_PANIC", name,
-			 error == EINVAL ? "invalid argument"
-					 : "out of memory");
+			 reason(error));
 	errno = error;
 	return NULL;
 }
@@ -227,9 +241,12 @@ kmem_cache_destroy(struct kmem_cache *c)
 
 	if (c == NULL)
 		return;
+	ns_rcu_wait();
 	drain_heaps(c);
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		ns_depot_clean(&c->depots[s]);
+	if (ns_is_typesafe(c))
+		ns_rcu_drain(c);
 	live = live_objects(c);
 	if (live != 0) {
 		/* They stay valid, so the descriptor does. */
@@ -255,6 +272,7 @@ kmem_cache_shrink(struct kmem_cache *c)
 		ns_depot_clean(&c->depots[s]);
 		slabs += ns_load_relaxed(&c->depots[s].total_slabs);
 	}
+	ns_rcu_settle(c);
 	return slabs != 0;
 }
 

@@ -6,9 +6,9 @@
  *    heap's and its magazines stay closed, so no fast path ever has one of its
  *    objects, and no fast path asks.  Its link is behind the object.
  * 2. A zone holds one value while its object is free and another while it is
- *    in use; poison fills a free object, unless a constructor made it.  Both
- *    are painted first when the object is carved: the cache's constructor is
- *    ours, and calls the program's.
+ *    in use; poison fills a free object, unless a constructor made it or
+ *    readers may look at it.  Both are painted first when the object is
+ *    carved: the cache's constructor is ours, and calls the program's.
  * 3. What was overwritten is found when the object changes hands the next
  *    time, or when its slab is given back.  The report names the object, both
  *    tracks, and the first byte; then the process aborts.
@@ -123,7 +123,8 @@ ns_debug_prepare(slab_flags_t flags)
 static bool
 is_poisoned(const struct kmem_cache *c)
 {
-	return (c->flags & SLAB_POISON) != 0 && c->user_ctor == NULL;
+	return (c->flags & SLAB_POISON) != 0 && c->user_ctor == NULL &&
+	       !ns_is_typesafe(c);
 }
 
 static void

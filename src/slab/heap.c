@@ -180,7 +180,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 static void
 renew(struct ns_slab *s)
 {
-	if (s->cache->ctor != NULL)
+	if (s->cache->ctor != NULL || ns_is_typesafe(s->cache))
 		return;
 	ns_store_release(&s->free, NULL);
 	ns_slab_set_carved(s, 0);
@@ -215,9 +215,12 @@ emptied(struct ns_heap *h, struct ns_slab *s)
 void
 ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
 {
+	struct kmem_cache *c = s->cache;
+
 	ns_lock(&h->lock);
 	emptied(h, s);
 	ns_unlock(&h->lock);
+	ns_rcu_settle(c);
 }
 
 /*

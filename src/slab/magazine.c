@@ -367,6 +367,7 @@ ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 		if (ns_unlikely(obj == NULL) && (gfp & __GFP_THISNODE) == 0)
 			obj = alloc_spilled(h, c, flags);
 	}
+	ns_rcu_settle(c);
 	if (ns_unlikely(obj == NULL)) {
 		errno = ENOMEM;
 		return NULL;
@@ -394,6 +395,20 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	ns_unlock(&h->lock);
 }
 
+/* Gives @obj back right away. */
+static void
+give_home(void *obj, unsigned slot)
+{
+	struct ns_heap *h = ns_home;
+
+	h = h->thread != NULL ? h->thread->slot[slot].heap : NULL;
+	if (h != NULL)
+		ns_lock(&h->lock);
+	ns_heap_give(h, &obj, 1);
+	if (h != NULL)
+		ns_unlock(&h->lock);
+}
+
 void
 ns_check_object(const struct ns_slab *s, const void *obj)
 {
@@ -413,22 +428,18 @@ void
 ns_slab_free(void *obj)
 {
 	struct ns_slab *s = ns_slab_of(obj);
+	struct kmem_cache *c = s->cache;
 	struct ns_heap *h = ns_home;
-	bool special = ns_is_special(s->cache);
+	bool special = ns_is_special(c);
 
 	if (ns_unlikely(special))
 		ns_debug_free(s, obj);
 	ns_check_object(s, obj);
 	ns_count_free(obj);
-	ns_free_of(s->cache, obj)->mark = s->mark;
-	if (h->slot == s->slot && !special) {
+	ns_free_of(c, obj)->mark = s->mark;
+	if (h->slot == s->slot && !special)
 		keep(h, s, obj);
-		return;
-	}
-	h = h->thread != NULL ? h->thread->slot[s->slot].heap : NULL;
-	if (h != NULL)
-		ns_lock(&h->lock);
-	ns_heap_give(h, &obj, 1);
-	if (h != NULL)
-		ns_unlock(&h->lock);
+	else
+		give_home(obj, s->slot);
+	ns_rcu_settle(c);
 }

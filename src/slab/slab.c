@@ -195,7 +195,10 @@ ns_slab_delete(struct ns_slab *s)
 	ns_store_relaxed(&s->owner, NULL);
 	set_bounds(s, 0);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
-	ns_run_free((struct ns_unit *)(void *)s, false);
+	if (ns_unlikely(ns_is_typesafe(s->cache)))
+		ns_rcu_bury(s->cache, s);
+	else
+		ns_run_free((struct ns_unit *)(void *)s, false);
 }
 
 /*

@@ -28,6 +28,7 @@
 
 #include "numaslab/kmem.h"
 #include "numaslab/numaslab.h"
+#include "numaslab/rcu.h"
 #include "page/page.h"
 
 #include <errno.h>
@@ -85,17 +86,22 @@ struct ns_slab {
 	uint16_t spare;           /* [I] of size, not the user's */
 	uint32_t size;            /* [I] distance of objects */
 	/* second cache line */
-	uint64_t remote;        /* [a] state, list and count: see slab.c */
-	struct ns_heap *owner;  /* [a] written by the owner, others compare */
-	void *free;             /* [o] free list, the last freed first */
-	uint32_t used;          /* [o] objects not in free: allocated, or in
-				   magazines, or freed by others and not
-				   collected */
-	uint32_t carved;        /* [h] objects that may be in use or free */
-	uint32_t marked;        /* [h] objects that ever were carved; others
-				   look */
-	uint32_t nobj;          /* [I] */
-	struct ns_list link;    /* [h] bin's list, or [d] depot's */
+	uint64_t remote;       /* [a] state, list and count: see slab.c */
+	struct ns_heap *owner; /* [a] written by the owner, others compare */
+	uint32_t used;         /* [o] objects not in free: allocated, or in
+				  magazines, or freed by others and not
+				  collected */
+	uint32_t carved;       /* [h] objects that may be in use or free */
+	uint32_t marked;       /* [h] objects that ever were carved; others
+				  look */
+	uint32_t nobj;         /* [I] */
+	union {
+		struct {
+			void *free;          /* [o] the last freed first */
+			struct ns_list link; /* [h] bin's, or [d] depot's */
+		};
+		struct kmem_rcu_head rcu; /* of a deleted one: rcu.c */
+	};
 	struct ns_depot *depot; /* [a] written under the depot's lock */
 };
 _Static_assert(offsetof(struct ns_slab, remote) == NS_CACHELINE, "two lines");
@@ -210,6 +216,7 @@ struct kmem_cache {
 	uint64_t taken;    /* [a] objects in use, if there is a limit */
 	uint64_t requests; /* [a] under SLAB_FAILSLAB */
 	struct ns_depot *depots; /* [I] by slot */
+	struct ns_slab *dead;    /* [a] a stack: rcu.c */
 	struct ns_list link;     /* [c] the list of all caches */
 	char name[32];           /* [I] */
 };
@@ -258,6 +265,13 @@ ns_inline bool
 ns_is_special(const struct kmem_cache *c)
 {
 	return c->use == NS_USE_SPECIAL;
+}
+
+/* Readers may look at a free object, and find it as it was. */
+ns_inline bool
+ns_is_typesafe(const struct kmem_cache *c)
+{
+	return (c->flags & SLAB_TYPESAFE_BY_RCU) != 0;
 }
 
 /* class.c: size classes and the geometry of slabs. */
@@ -420,6 +434,28 @@ void ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c);
 
 /* idle.c: what the maintenance thread calls; true: there is more to do. */
 bool ns_idle_trim(void);
+
+/*
+ * rcu.c: memory that waits for a grace period.
+ *
+ * ns_rcu_bury - a deleted slab of @c waits for its run to be freed.
+ * ns_rcu_settle - after a call on @c, with no lock held: what of it has been
+ * buried goes to the program's engine.
+ * ns_rcu_drain - the same before a cache is forgotten, and waits.
+ * ns_rcu_wait - until everything that was given to kfree_rcu is free.
+ */
+bool ns_rcu_is_set(void);
+void ns_rcu_bury(struct kmem_cache *c, struct ns_slab *s);
+void ns_rcu_hand_over(struct kmem_cache *c);
+void ns_rcu_drain(struct kmem_cache *c);
+void ns_rcu_wait(void);
+
+ns_inline void
+ns_rcu_settle(struct kmem_cache *c)
+{
+	if (ns_unlikely(ns_load_relaxed(&c->dead) != NULL))
+		ns_rcu_hand_over(c);
+}
 
 /* cache.c */
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
