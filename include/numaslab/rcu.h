@@ -59,7 +59,6 @@ int kmem_rcu_set_ops(const struct kmem_rcu_ops *ops);
  * kfree_rcu_at - the function behind them, @offset being the field's.
  */
 void kfree_rcu_at(void *ptr, size_t offset);
-
 #define kfree_rcu(ptr, field) \
 	kfree_rcu_at((ptr), offsetof(__typeof__(*(ptr)), field))
 #define kvfree_rcu(ptr, field) kfree_rcu((ptr), field)
@@ -69,7 +68,6 @@ void kfree_rcu_at(void *ptr, size_t offset);
  * free @ptr, which needs no field.  NULL is ignored.
  */
 void kfree_rcu_mightsleep(void *ptr);
-
 #define kvfree_rcu_mightsleep(ptr) kfree_rcu_mightsleep(ptr)
 
 /*

@@ -32,7 +32,9 @@ engine_start(void)
 #define KEYS   512
 #define BURST  400
 #define PASSES 10
-#define MAGIC  0x6d79206f626a6563ul
+
+#define SCRIBBLES 40
+#define MAGIC     0x6d79206f626a6563ul
 
 struct row {
 	uint64_t magic; /* [I] */
@@ -46,6 +48,7 @@ struct row {
 static struct kmem_cache *rows;
 static struct row *table[KEYS]; /* [a] */
 static struct row *passing;     /* [a] of a cache that is destroyed soon */
+static struct row *seen;        /* [a] */
 static unsigned stop;           /* [a] */
 static unsigned found;          /* [a] rows, by readers */
 
@@ -205,7 +208,7 @@ work(void *arg)
 	return NULL;
 }
 
-/* Looks at rows of caches that are destroyed meanwhile. */
+/* Looks at a row as long as it is shown, whatever is done to it. */
 static void *
 watch(void *arg)
 {
@@ -215,8 +218,12 @@ watch(void *arg)
 	while (!load(&stop)) {
 		rcu_read_lock();
 		r = load(&passing);
-		for (int i = 0; r != NULL && i < 50; i++)
+		store(&seen, r);
+		while (r != NULL && load(&passing) == r) {
 			CHECK(is_row(r));
+			sched_yield();
+		}
+		CHECK(r == NULL || is_row(r));
 		rcu_read_unlock();
 		rcu_quiescent_state();
 	}
@@ -224,26 +231,42 @@ watch(void *arg)
 	return arg;
 }
 
-/* A cache, a row of it that others see, and other memory where it was. */
+/* Whatever slabs have gone back is somebody else's now. */
+static void
+scribble(void)
+{
+	void *p[SCRIBBLES];
+
+	for (int i = 0; i < SCRIBBLES; i++) {
+		p[i] = kmalloc(60000, GFP_KERNEL);
+		REQUIRE(p[i] != NULL);
+		memset(p[i], 0xee, 60000);
+	}
+	kfree_bulk(SCRIBBLES, p);
+}
+
+/* A cache with one row: freed, shrunk and destroyed while somebody looks. */
 static void
 pass_by(void)
 {
 	struct kmem_cache *c = kmem_cache_create(
 	    "passing", sizeof(struct row), 0, SLAB_TYPESAFE_BY_RCU, construct);
 	struct kmem_rcu_head *h = kmalloc(sizeof(*h), GFP_KERNEL);
-	unsigned char *p;
+	struct row *r;
 
 	REQUIRE(c != NULL && h != NULL);
-	store(&passing, kmem_cache_alloc(c, GFP_KERNEL));
-	sched_yield();
-	kmem_cache_free(c,
-			__atomic_exchange_n(&passing, NULL, __ATOMIC_SEQ_CST));
+	r = kmem_cache_alloc(c, GFP_KERNEL);
+	REQUIRE(r != NULL);
+	store(&passing, r);
+	while (load(&seen) != r)
+		sched_yield();
+	kmem_cache_free(c, r);
+	CHECK_EQ(kmem_cache_shrink(c), 0);
 	kfree_rcu_at(h, 0);
+	scribble();
+	store(&passing, NULL);
 	kmem_cache_destroy(c);
-	p = kmalloc(60000, GFP_KERNEL);
-	REQUIRE(p != NULL);
-	memset(p, 0xee, 60000);
-	kfree(p);
+	scribble();
 }
 
 static void
