@@ -124,9 +124,9 @@ static int
 create(const char *name, unsigned size, const struct kmem_cache_args *args,
        slab_flags_t flags, struct kmem_cache **cache)
 {
-	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
-				   SLAB_NO_COLOR | SLAB_NO_MERGE |
-				   SLAB_TYPESAFE_BY_RCU | NS_DEBUG_FLAGS;
+	const slab_flags_t known =
+	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | SLAB_NO_MERGE |
+	    SLAB_TYPESAFE_BY_RCU | (NS_DEBUG_FLAGS & ~NS_SLAB_LEAKS);
 	struct kmem_cache *c = NULL;
 	unsigned s;
 
@@ -298,24 +298,6 @@ pop_from(struct ns_heap *h, const struct kmem_cache *c)
 	return ns_bin_pop(&h->bin[c->id], c->link_off);
 }
 
-/* Of a cache whose objects are watched or counted. */
-static void *
-alloc_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
-{
-	void *obj = NULL;
-
-	if (!ns_debug_charge(c)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	obj = ns_cache_alloc(c, slot, gfp);
-	if (obj != NULL)
-		ns_debug_alloc(c, obj);
-	else
-		ns_debug_uncharge(c);
-	return obj;
-}
-
 /* No object at hand: here the flags matter. */
 static ns_noinline void *
 alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
@@ -323,13 +305,11 @@ alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 	struct ns_retry r = { .gfp = flags };
 	void *obj;
 
-	if (ns_unlikely(ns_is_special(c)) && ns_debug_fails(c, flags)) {
-		errno = ENOMEM;
+	if (ns_unlikely(ns_is_special(c)) && ns_debug_fails(c, flags))
 		return NULL;
-	}
 	do
 		obj = ns_unlikely(ns_is_special(c))
-			  ? alloc_special(c, slot, r.gfp)
+			  ? ns_debug_take(c, c->objsize, slot, r.gfp)
 			  : ns_cache_alloc(c, slot, r.gfp);
 	while (ns_unlikely(obj == NULL) && ns_retry(&r));
 	return obj;

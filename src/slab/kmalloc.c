@@ -12,9 +12,6 @@
 static ns_noinline void *
 alloc_slow(size_t size, unsigned slot, gfp_t flags)
 {
-	struct ns_retry r = { .gfp = flags };
-	void *p;
-
 	if ((flags & ~NS_GFP_PLAIN) != 0 && !ns_gfp_ok(flags))
 		return NULL;
 	if (size == 0)
@@ -23,10 +20,7 @@ alloc_slow(size_t size, unsigned slot, gfp_t flags)
 		errno = ENOMEM;
 		return NULL;
 	}
-	do
-		p = ns_alloc_on(size, ns_is_pow2(size) ? size : 1, slot, r.gfp);
-	while (p == NULL && ns_retry(&r));
-	return p;
+	return ns_alloc_on(size, ns_is_pow2(size) ? size : 1, slot, flags);
 }
 
 ns_export void *

@@ -57,9 +57,13 @@ ns_bad_free(const void *p, const char *why)
 {
 	struct ns_unit *u = ns_run_of(p);
 	const struct kmem_cache *c = NULL;
+	const struct ns_slab *s;
 
-	if (u != NULL && u->kind == NS_KIND_SLAB)
-		c = ((struct ns_slab *)(void *)u)->cache;
+	if (u != NULL && u->kind == NS_KIND_SLAB) {
+		s = (const struct ns_slab *)(const void *)u;
+		c = s->cache;
+		ns_debug_about(s, p);
+	}
 	ns_fatal("invalid free of %p: %s (cache %s, node %d)", p, why,
 		 c != NULL ? c->name : "none", numaslab_node_of(p));
 }

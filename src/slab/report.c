@@ -4,8 +4,9 @@
  *
  * Tracks are taken by glibc's unwinder, which once loaded allocates nothing
  * (ns_debug_prepare loads it).  Names of functions are looked up only here, on
- * the way to an abort, or for a leak at kmem_cache_destroy.
+ * the way to an abort, or for a leak at kmem_cache_destroy or exit.
  */
+#include "base/options.h"
 #include "page/pool.h"
 #include "slab/debug.h"
 
@@ -16,12 +17,27 @@
 #define SKIPPED   2 /* frames: ns_track_set and its caller */
 #define LEAKS_MAX 8u
 
+static uint32_t is_loaded; /* [a] the unwinder */
+
+void
+ns_debug_prepare(slab_flags_t flags)
+{
+	void *at[1];
+
+	if ((flags & SLAB_STORE_USER) == 0)
+		return;
+	backtrace(at, 1); /* the first call loads a library */
+	ns_store_release(&is_loaded, 1u);
+}
+
 ns_noinline void
 ns_track_set(struct ns_track *t)
 {
 	void *at[NS_STACK + SKIPPED];
-	int n = backtrace(at, NS_STACK + SKIPPED) - SKIPPED;
+	int n = 0;
 
+	if (ns_load_acquire(&is_loaded))
+		n = backtrace(at, NS_STACK + SKIPPED) - SKIPPED;
 	t->thread = (uint32_t)ns_os_tid();
 	t->depth = n > 0 ? (uint32_t)n : 0;
 	memcpy(t->at, at + SKIPPED, t->depth * sizeof(void *));
@@ -63,8 +79,8 @@ tell(const struct ns_slab *s, const char *obj)
 {
 	const struct kmem_cache *c = s->cache;
 
-	ns_warn("  object %p of %u bytes, cache %s, node %d: %s", obj,
-		c->objsize, c->name, numaslab_node_of(obj),
+	ns_warn("  object %p of %zu bytes, cache %s, node %d: %s", obj,
+		ns_debug_size(c, obj), c->name, numaslab_node_of(obj),
 		is_free(s, obj) ? "free" : "in use");
 	if (c->track == 0)
 		return;
@@ -82,27 +98,26 @@ ns_debug_about(const struct ns_slab *s, const void *p)
 		tell(s, s->first + i * s->size);
 }
 
+/* Counts the live objects, and tells of the first. */
 static void
-tell_live(const struct ns_slab *s, unsigned *told)
+tell_live(const struct ns_slab *s, uint64_t *live)
 {
-	for (uint32_t i = 0; i < s->carved && *told < LEAKS_MAX; i++) {
+	for (uint32_t i = 0; i < s->carved; i++) {
 		const char *obj = s->first + (size_t)i * s->size;
 
-		if (is_free(s, obj))
-			continue;
-		tell(s, obj);
-		++*told;
+		if (!is_free(s, obj) && (*live)++ < LEAKS_MAX)
+			tell(s, obj);
 	}
 }
 
 /* Full slabs are in no list: the descriptors know them. */
-void
+uint64_t
 ns_debug_leaks(const struct kmem_cache *c)
 {
-	unsigned told = 0;
+	uint64_t live = 0;
 
 	if (!ns_is_special(c))
-		return;
+		return 0;
 	for (unsigned slot = 0; slot < ns_topo.nslots; slot++) {
 		const struct ns_pool *p = &ns_pools[slot];
 		struct ns_unit *u = ns_units + p->first * NS_EXTENT_UNITS;
@@ -110,6 +125,29 @@ ns_debug_leaks(const struct kmem_cache *c)
 		for (size_t n = p->committed * NS_EXTENT_UNITS; n > 0; n--, u++)
 			if (ns_load_acquire(&u->kind) == NS_KIND_SLAB &&
 			    ((struct ns_slab *)(void *)u)->cache == c)
-				tell_live((struct ns_slab *)(void *)u, &told);
+				tell_live((struct ns_slab *)(void *)u, &live);
 	}
+	return live;
+}
+
+static int
+tell_leaks(struct kmem_cache *c, void *arg)
+{
+	uint64_t live;
+
+	(void)arg;
+	if ((c->flags & NS_SLAB_LEAKS) == 0)
+		return 0;
+	live = ns_debug_leaks(c);
+	if (live != 0)
+		ns_warn("exit: %lu objects of cache %s are still live",
+			(unsigned long)live, c->name);
+	return 0;
+}
+
+void
+ns_debug_exit(void)
+{
+	if (ns_is_awake() && strchr(ns_options.slab_debug, 'L') != NULL)
+		kmem_cache_for_each(tell_leaks, NULL);
 }

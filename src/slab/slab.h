@@ -212,6 +212,7 @@ struct kmem_cache {
 	uint32_t lead;     /* [I] bytes before a slab's first object */
 	uint32_t zone;     /* [I] end of the zone behind an object, or 0 */
 	uint32_t track;    /* [I] offset of its two tracks, or 0 */
+	uint32_t asked;    /* [I] and of the size a block was asked for */
 	uint64_t limit;    /* [I] objects in use at most, or 0 */
 	uint64_t taken;    /* [a] objects in use, if there is a limit */
 	uint64_t requests; /* [a] under SLAB_FAILSLAB */
@@ -284,7 +285,8 @@ int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 
 /*
  * What the layers above allocate with (alloc.c).  @slot: NS_NO_SLOT means
- * home.  All return NULL with errno ENOMEM; a bad pointer aborts.
+ * home; ns_alloc_on tries as hard as @gfp says.  All return NULL with errno
+ * ENOMEM; a bad pointer aborts.
  */
 void *ns_alloc_mid(size_t size); /* sizes above NS_DIRECT_MAX */
 void *ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp);

@@ -8,7 +8,7 @@
 #include <numaslab/kmem.h>
 #include <numaslab/numaslab.h>
 
-#include "tests/test.h"
+#include "tests/api/planted.h"
 
 #include <pthread.h>
 
@@ -356,21 +356,13 @@ check_bug(const struct bug *b)
 					"allocated by thread",
 					"allocator_of_it",
 					"freed by thread",
-					"freer_of_it" };
-	struct test_output out;
-	int status;
+					"freer_of_it",
+					NULL };
 
 	set_up(b);
 	snprintf(about, sizeof(about), "object %p of %u bytes",
 		 (void *)*b->about, size);
-	status = run_child(plant, (void *)b, &out);
-	CHECK_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
-		  "%s: not found, status 0x%x: %s", b->name, (unsigned)status,
-		  out.text);
-	for (size_t i = 0; i < sizeof(needles) / sizeof(*needles); i++)
-		CHECK_MSG(strstr(out.text, needles[i]) != NULL,
-			  "%s: \"%s\" is not in: %s", b->name, needles[i],
-			  out.text);
+	check_planted(b->name, plant, (void *)b, needles);
 	free_all();
 	kmem_cache_destroy(cache);
 	kmem_cache_destroy(other);
