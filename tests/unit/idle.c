@@ -8,7 +8,7 @@
 #include "tests/test.h"
 
 #define SIZE 200u
-#define N    3000
+#define N    20000
 
 static void
 engine_call(struct kmem_rcu_head *head)
