@@ -19,6 +19,7 @@
 
 #include <numaslab/gfp.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -185,6 +186,15 @@ int kmem_cache_stat(struct kmem_cache *cache, int node,
  */
 int kmem_cache_for_each(int (*fn)(struct kmem_cache *cache, void *arg),
 			void *arg);
+
+/*
+ * kmem_dump_obj - say on stderr which object @p points into.
+ * Its cache, size, node, whether it is in use, and under SLAB_STORE_USER who
+ * allocated it and who freed it last.  @p may be any address.  Returns true,
+ * or false and says nothing: @p is in no slab of kmem_caches or kmalloc.  What
+ * it says of an object that others use meanwhile may be out of date.
+ */
+bool kmem_dump_obj(void *p);
 
 /*
  * kmem_cache_alloc - allocate an object on the calling thread's node.

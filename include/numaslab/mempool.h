@@ -15,8 +15,6 @@
 
 #include <numaslab/kmem.h>
 
-#include <stdbool.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -88,14 +88,41 @@ tell(const struct ns_slab *s, const char *obj)
 	tell_track("freed", ns_track_of(c, obj) + 1);
 }
 
+/* The object that @p lies in; NULL: none that ever was one. */
+static const char *
+object_at(const struct ns_slab *s, const char *p)
+{
+	size_t i = (size_t)(p - s->first) / s->size;
+
+	return p >= s->first && i < ns_load_relaxed(&s->marked)
+		   ? s->first + i * s->size
+		   : NULL;
+}
+
 void
 ns_debug_about(const struct ns_slab *s, const void *p)
 {
-	size_t i = (size_t)((const char *)p - s->first) / s->size;
+	const char *obj = object_at(s, p);
 
-	if (ns_is_special(s->cache) && (const char *)p >= s->first &&
-	    i < ns_load_relaxed(&s->marked))
-		tell(s, s->first + i * s->size);
+	if (ns_is_special(s->cache) && obj != NULL)
+		tell(s, obj);
+}
+
+ns_export bool
+kmem_dump_obj(void *p)
+{
+	struct ns_unit *u = ns_run_of(p);
+	const struct ns_slab *s = (const struct ns_slab *)(const void *)u;
+	const char *obj;
+
+	if (u == NULL || u->kind != NS_KIND_SLAB)
+		return false;
+	obj = object_at(s, p);
+	if (obj == NULL)
+		return false;
+	ns_warn("%p is %zu bytes into", p, (size_t)((char *)p - obj));
+	tell(s, obj);
+	return true;
 }
 
 /* Counts the live objects, and tells of the first. */

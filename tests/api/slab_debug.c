@@ -420,6 +420,70 @@ test_trace(void)
 	CHECK(strstr(out.text, "numaslab: trace traced: free 0x") != NULL);
 }
 
+static void
+dump(void *p)
+{
+	CHECK(kmem_dump_obj(p));
+}
+
+static void
+dump_nothing(void *p)
+{
+	CHECK(!kmem_dump_obj(p));
+}
+
+static void
+check_dump(void *p, const char *const *needles)
+{
+	struct test_output out;
+
+	CHECK_EQ(run_child(dump, p, &out), 0);
+	for (; *needles != NULL; needles++)
+		CHECK_MSG(strstr(out.text, *needles) != NULL,
+			  "dump: \"%s\" is not in: %s", *needles, out.text);
+}
+
+static void
+test_dump(void)
+{
+	static const struct bug b = { .size = 100 };
+	static const char *const watched[] = { " is 7 bytes into\n",
+					       "of 100 bytes, cache planted, "
+					       "node 2: in use\n",
+					       "allocated by thread",
+					       "allocator_of_it",
+					       "freer_of_it",
+					       NULL };
+	static const char *const is_free[] = { " is 0 bytes into\n",
+					       "cache planted, node 2: free\n",
+					       "freer_of_it", NULL };
+	static const char *const small[] = { "of 64 bytes, cache kmalloc-64, "
+					     "node ",
+					     ": in use\n", NULL };
+	char *p = kmalloc(64, GFP_KERNEL), *large = kmalloc(1 << 20, 0);
+	struct test_output out;
+	int local;
+
+	set_up(&b);
+	check_dump(obj + 7, watched);
+	check_dump(freed, is_free);
+	check_dump(p, small);
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(run_child(dump_nothing,
+				   i == 0   ? (void *)&local
+				   : i == 1 ? large
+					    : NULL,
+				   &out),
+			 0);
+		CHECK_STR(out.text, "");
+	}
+	kfree(p);
+	kfree(large);
+	free_all();
+	kmem_cache_destroy(cache);
+	kmem_cache_destroy(other);
+}
+
 /* NUMASLAB_SLAB_DEBUG, as main sets it. */
 static void
 overflow_of(void *arg)
@@ -490,6 +554,7 @@ main(int argc, char **argv)
 		check_bug(&bugs[i]);
 	test_leak();
 	test_trace();
+	test_dump();
 	test_environment();
 	test_right_use();
 	return test_done();
