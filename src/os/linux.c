@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <numaif.h>
 #include <sched.h>
 #include <sys/auxv.h>
@@ -27,6 +28,9 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
+
+#define FENCE          MEMBARRIER_CMD_PRIVATE_EXPEDITED
+#define REGISTER_FENCE MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED
 
 #define MASK_BITS (NS_MAX_NODES + 1ul)
 
@@ -293,6 +297,20 @@ ns_os_thread_alive(int tid)
 	int saved = errno;
 
 	return result(syscall(SYS_tgkill, getpid(), tid, 0), saved) != -ESRCH;
+}
+
+bool
+ns_os_fence_all(void)
+{
+	int saved = errno;
+	long r;
+
+	r = result(syscall(SYS_membarrier, FENCE, 0, 0), saved);
+	if (r == -EPERM) {
+		syscall(SYS_membarrier, REGISTER_FENCE, 0, 0);
+		r = result(syscall(SYS_membarrier, FENCE, 0, 0), saved);
+	}
+	return r == 0;
 }
 
 void

@@ -216,6 +216,9 @@ void ns_pool_stat(unsigned slot, struct ns_pool_stat *st);
 /* Count @bytes on @slot that were asked of another node. */
 void ns_pool_count_spill(unsigned slot, size_t bytes);
 
+/* @units more (or less) of @slot hold objects that a shrinker may free. */
+void ns_pool_count_reclaimable(unsigned slot, int64_t units);
+
 /* Units that could still be given out by @slot without spilling. */
 size_t ns_pool_available(unsigned slot);
 
@@ -232,6 +235,7 @@ void ns_maint_fork_child(void);
  * [a] Called while memory is retained: the layer above gives back what only it
  * knows of.  True: there is more to do.  NULL until that layer wakes up.
  */
+void ns_maint_dirty(void); /* there is something new to look after */
 extern bool (*ns_maint_idle)(void);
 /* [a] Called at each visit, for the vm layer; NULL until that wakes up. */
 extern void (*ns_maint_pages)(void);

@@ -46,6 +46,7 @@ struct ns_pool {
 	uint64_t spilled;          /* [a] bytes here asked for elsewhere */
 	uint64_t purged;           /* [a] units given back, ever */
 	uint64_t full_extents;     /* [a] written under [p] */
+	uint64_t reclaimable;      /* [a] units that shrinkers may empty */
 	uint32_t partial_map;      /* [p] which partial lists have members */
 	uint32_t range_map;        /* [p] which range lists have members */
 	struct ns_list partial[NS_EXTENT_UNITS]; /* [p] */
@@ -77,7 +78,6 @@ void ns_pool_unclaim(struct ns_pool *p, const struct ns_claim *c, bool purged);
 
 /* All that is committed, over all nodes, in bytes: maint.c's threshold. */
 uint64_t ns_pools_committed(void);
-void ns_maint_dirty(void); /* a pool began to retain memory */
 
 #pragma GCC visibility pop
 #endif

@@ -20,6 +20,7 @@
  * The room is what division leaves over; where objects are small enough that
  * 1/64 of the slab holds one, at least that much.
  */
+#include "slab/account.h"
 #include "slab/debug.h"
 
 #include "base/options.h"
@@ -27,11 +28,20 @@
 #include <errno.h>
 
 #define OBJECTS_WANTED 8u /* a slab's slow paths are shared by its objects */
-/* What a full-size magazine may hold, and one that has earned nothing. */
-#define MAGAZINE_BYTES (512u * 1024)
-#define START_BYTES    (32u * 1024)
-#define START_MIN      4u
-#define START_MAX      64u
+/*
+ * What a full-size magazine may hold.  More makes in-order bursts faster and
+ * those freed at random slower, for malloc then goes from page to page; below
+ * SMALL bytes that costs nothing, and of large objects it has to be a hundred.
+ */
+#define MAGAZINE_BYTES (256u * 1024)
+#define SMALL          128u
+#define SMALL_BYTES    (512u * 1024)
+#define LARGE_COUNT    127u
+#define LARGE_BYTES    (1024u * 1024)
+/* And one that has earned nothing. */
+#define START_BYTES (32u * 1024)
+#define START_MIN   4u
+#define START_MAX   64u
 
 #define COLOR_SHIFT 6u    /* at most 1/64 of a slab is given up for color */
 #define COLOR_SPAN  4096u /* offsets beyond a page hit the same sets again */
@@ -84,6 +94,16 @@ set_colors(struct kmem_cache *c, unsigned bytes)
 	c->ncolors = room / step + 1;
 }
 
+/* With a note of who pays for each object, of which there are no more. */
+static unsigned
+account_lead(const struct kmem_cache *c, unsigned bytes)
+{
+	unsigned n = bytes / (unsigned)ns_account_price(c) + 1;
+
+	return (unsigned)ns_round_up(
+	    c->lead + n * sizeof(struct numaslab_account *), c->align);
+}
+
 /*
  * @size is the distance of objects, of which they use @objsize; a cache line
  * more where that spreads them.  Returns 0 or -EINVAL.
@@ -103,9 +123,14 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	if (is_spread(size, align, flags))
 		size += NS_CACHELINE;
 	c->size = size;
-	c->magazine = (uint32_t)ns_min(MAGAZINE_BYTES / size, NS_MAGAZINE_MAX);
+	c->magazine = (size < SMALL ? SMALL_BYTES : MAGAZINE_BYTES) / size;
+	c->magazine = (uint32_t)ns_max(c->magazine, LARGE_COUNT);
+	c->magazine = (uint32_t)ns_min(c->magazine, LARGE_BYTES / size);
+	c->magazine = (uint32_t)ns_min(c->magazine, NS_MAGAZINE_MAX);
 	c->start = (uint32_t)ns_min(START_BYTES / size, START_MAX);
 	c->start = (uint32_t)ns_max(c->start, START_MIN);
+	if ((flags & SLAB_ACCOUNT) != 0)
+		c->lead = account_lead(c, c->units << NS_UNIT_SHIFT);
 	c->inverse = UINT64_MAX / size + 1 + ns_is_pow2(size);
 	set_colors(c, (c->units << NS_UNIT_SHIFT) - c->lead);
 	return 0;
@@ -116,7 +141,7 @@ void
 ns_cache_name_bin(struct kmem_cache *c, unsigned id)
 {
 	c->id = id;
-	c->bin = (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
+	c->bin = ns_bin_offset(id);
 }
 
 uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1];
@@ -130,6 +155,9 @@ set_up_class(struct kmem_cache *c, unsigned id)
 
 	if (id < NS_NSIZES && is_spread(size, 1, 0))
 		align = NS_CACHELINE;
+	c->root = c;
+	c->shares = 1;
+	c->args.align = (unsigned)ns_min(align, COLOR_SPAN);
 	ns_cache_name_bin(c, id);
 	ns_format(c->name, sizeof(c->name), "kmalloc-%u", size);
 	flags = ns_debug_flags_of(c->name);

@@ -34,13 +34,15 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
 	h->frees = 0;
-	h->ticks = h->seen = 0;
-	h->trimmed = false;
+	h->ticks = h->seen = h->allowed = 0;
+	h->passing = h->halted = 0;
+	h->rest = NS_ACTIVE;
 	h->arrays = NS_UNIT;
 	memcpy(h->bin_of, ns_bin_map, sizeof(h->bin_of));
 	for (i = 0; i < n; i++)
 		ns_bin_reset(&h->bin[i]);
 	h->nbins = n;
+	h->bins_end = ns_bin_offset(n);
 }
 
 /* Taking. */
@@ -61,7 +63,7 @@ absorb(struct ns_slab *s)
 		ns_free_link(s->cache, last, s->free);
 	}
 	s->free = list;
-	s->used -= n;
+	s->used = (uint16_t)(s->used - n);
 	return true;
 }
 
@@ -81,7 +83,7 @@ pop(struct ns_slab *s, void **end, unsigned want)
 		p = ns_free_next(c, p);
 	}
 	ns_store_release(&s->free, p);
-	s->used += n;
+	s->used = (uint16_t)(s->used + n);
 	return n;
 }
 
@@ -100,7 +102,7 @@ carve(struct ns_heap *h, struct ns_slab *s, void **end, unsigned want)
 	if ((s->zero && s->carved >= s->marked) || c->ctor != NULL)
 		n = (unsigned)ns_min(n,
 				     ns_max(CARVE_BYTES / s->size, CARVE_MIN));
-	s->used += n;
+	s->used = (uint16_t)(s->used + n);
 	ns_slab_set_carved(s, s->carved + n);
 	if (c->ctor != NULL) {
 		ns_unlock(&h->lock);
@@ -159,6 +161,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 			if (s == NULL)
 				break;
 		}
+		ns_unpark(s);
 		n += pop(s, out + want - n, want - n);
 		if (n == want || absorb(s))
 			continue;
@@ -170,7 +173,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 			bin->current = NULL;
 	}
 	if (n < want)
-		memmove(out, out + want - n, n * sizeof(void *));
+		ns_copy_pointers(out, out + want - n, n);
 	return n;
 }
 
@@ -183,6 +186,7 @@ renew(struct ns_slab *s)
 	if (s->cache->ctor != NULL || ns_is_typesafe(s->cache))
 		return;
 	ns_store_release(&s->free, NULL);
+	ns_store_relaxed(&s->parked, (uint16_t)0);
 	ns_slab_set_carved(s, 0);
 }
 
@@ -211,18 +215,6 @@ emptied(struct ns_heap *h, struct ns_slab *s)
 	ns_slab_delete(s);
 }
 
-/* From the owner's fast path, which holds no lock. */
-void
-ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
-{
-	struct kmem_cache *c = s->cache;
-
-	ns_lock(&h->lock);
-	emptied(h, s);
-	ns_unlock(&h->lock);
-	ns_rcu_settle(c);
-}
-
 /*
  * The slab leaves the heap for good.  The count is made anew: an owner that
  * fork() left behind may have lost an object on its way.
@@ -232,9 +224,10 @@ give_up(struct ns_slab *s)
 {
 	void *p;
 
+	ns_unpark(s);
 	do {
 		absorb(s);
-		s->used = s->carved;
+		s->used = (uint16_t)s->carved;
 		for (p = s->free; p != NULL; p = ns_free_next(s->cache, p))
 			s->used--;
 		if (s->used == 0) {
@@ -248,11 +241,23 @@ give_up(struct ns_slab *s)
 	} while (!ns_slab_let_go_full(s));
 }
 
+/* From the owner's fast path, which holds no lock. */
+void
+ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
+{
+	struct kmem_cache *c = s->cache;
+
+	ns_lock(&h->lock);
+	emptied(h, s);
+	ns_unlock(&h->lock);
+	ns_slabs_settle(c);
+}
+
 /*
  * At each slab a heap adopts it looks at its two oldest: one that others
  * have emptied meanwhile is deleted, and a thread that frees but does not
- * allocate from this cache passes them on.  So what a consumer holds stays
- * bounded although nobody wakes it.
+ * allocate from this cache, or its magazine had earned more, passes them on. So
+ * what a consumer holds stays bounded although nobody wakes it.
  */
 static void
 sweep(struct ns_bin *bin)
@@ -265,7 +270,8 @@ sweep(struct ns_bin *bin)
 		s = ns_container_of(bin->slabs.prev, struct ns_slab, link);
 		ns_list_remove(&s->link);
 		absorb(s);
-		if (s->used == 0 || bin->current == NULL)
+		if (s->used == 0 ||
+		    (bin->current == NULL && bin->allow <= s->cache->start))
 			give_up(s);
 		else
 			ns_list_push(&bin->slabs, &s->link);
@@ -285,6 +291,34 @@ adopt_full(struct ns_heap *h, struct ns_slab *s)
 	sweep(bin);
 	ns_list_push(&bin->slabs, &s->link);
 	return true;
+}
+
+/*
+ * The caller frees objects of a slab that has pages parked, and keeps it by
+ * one of them: it shall not be idle any more, whosever it is.  No lock held.
+ */
+void
+ns_heap_wake(struct ns_heap *h, struct ns_slab *s)
+{
+	struct ns_heap *owner;
+
+	ns_lock(&ns_registry_lock); /* keeps the owner's heap */
+	owner = ns_load_relaxed(&s->owner);
+	if (owner != NULL) {
+		ns_lock(&owner->lock);
+		if (ns_load_relaxed(&s->owner) == owner &&
+		    (owner == h || ns_heap_halt(owner))) {
+			ns_unpark(s);
+			ns_heap_go_on(owner);
+		}
+		ns_unlock(&owner->lock);
+	} else if (h->slot == s->slot && ns_depot_adopt_this(s)) {
+		ns_lock(&h->lock);
+		own(h, s);
+		ns_list_push(&ns_bin_of(h, s->cache)->slabs, &s->link);
+		ns_unlock(&h->lock);
+	}
+	ns_unlock(&ns_registry_lock);
 }
 
 /* Objects of one slab that was not the heap's a moment ago. */
@@ -323,7 +357,7 @@ give_own(struct ns_heap *h, struct ns_slab *s, void **objs, unsigned n)
 		head = objs[i];
 	} while (++i < n && ns_slab_of(objs[i]) == s);
 	ns_store_release(&s->free, head); /* in order, for fork's child */
-	s->used -= i;
+	s->used = (uint16_t)(s->used - i);
 	if (s->used == 0)
 		emptied(h, s);
 	return i;

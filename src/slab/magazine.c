@@ -17,7 +17,8 @@
  * 3. How much a magazine may hold is earned.  It starts with c->start objects,
  *    and twice as many each time it is refilled after it was closed, for then
  *    the program does come back.  So a thread that does something once and
- *    then waits holds little, and a loop has all that it uses at hand.  Arrays
+ *    then waits holds little, and a loop has all that it uses at hand, up to
+ *    ALLOWED_MAX bytes in all magazines of a heap.  Arrays
  *    lie in the heap, a short one or one of HEAP_WORDS, and stay with their
  *    bins; one for more than that is a unit, as long as it is used.
  *    A thread's first few frees of a class it never allocated go home, not
@@ -39,6 +40,7 @@
 #define REFILL_MAX  128u
 #define TICK_EVERY  4u
 #define HEAP_WORDS  1024u
+#define ALLOWED_MAX (4u << 20)
 #define FOREIGN_FEW 16u /* frees before a bin that only frees has an array */
 
 static void *none[1]; /* an array without room */
@@ -95,6 +97,7 @@ ns_bin_of(struct ns_heap *h, const struct kmem_cache *c)
 	while (ns_unlikely(h->nbins <= c->id)) {
 		ns_bin_reset(&h->bin[h->nbins]);
 		ns_owner_add(&h->nbins, 1);
+		h->bins_end = ns_bin_offset(h->nbins);
 	}
 	h->bin[c->id].size = c->size; /* ids are used again */
 	return &h->bin[c->id];
@@ -171,6 +174,33 @@ leave_unit(struct ns_heap *h, struct ns_bin *bin)
 	ns_run_free(ns_unit_of(unit), false);
 }
 
+/* Twice what it is, from @least to @most. */
+static uint16_t
+twice(uint16_t n, unsigned least, unsigned most)
+{
+	return (uint16_t)ns_min(ns_max(2u * n, least), ns_max(least, most));
+}
+
+static void
+set_allow(struct ns_heap *h, struct ns_bin *bin, unsigned n)
+{
+	h->allowed += (n - bin->allow) * bin->size; /* modulo 2^32 */
+	bin->allow = (uint16_t)n;
+}
+
+/* What it could be allowed next: twice what it is now. */
+static unsigned
+next_allow(const struct ns_heap *h, const struct ns_bin *bin,
+	   const struct kmem_cache *c)
+{
+	unsigned n = twice(bin->allow, c->start, c->magazine - 1);
+
+	if (bin->allow >= c->start &&
+	    h->allowed + (n - bin->allow) * c->size > ALLOWED_MAX)
+		n = bin->allow;
+	return n;
+}
+
 /* Back to having earned nothing.  Heap locked. */
 void
 ns_bin_retire(struct ns_heap *h, struct ns_bin *bin)
@@ -179,7 +209,8 @@ ns_bin_retire(struct ns_heap *h, struct ns_bin *bin)
 	if (has_unit(bin))
 		leave_unit(h, bin);
 	bin->limit = bin->items;
-	bin->allow = bin->batch = 0;
+	set_allow(h, bin, 0);
+	bin->batch = 0;
 }
 
 /* A larger array, if there is one to be had. */
@@ -219,16 +250,9 @@ fit(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 	if (most >= bin->words && words > bin->words)
 		grow(h, bin, words);
 	most = (unsigned)ns_min(most, ns_max(bin->words, 1) - 1);
-	bin->allow = (uint16_t)ns_min(bin->allow, most);
+	set_allow(h, bin, (unsigned)ns_min(bin->allow, most));
 	bin->batch = (uint16_t)ns_min(bin->batch, most);
 	bin->limit = bin->items + ns_max(most, (size_t)(bin->top - bin->items));
-}
-
-/* Twice what it is, from @least to @most. */
-static uint16_t
-twice(uint16_t n, unsigned least, unsigned most)
-{
-	return (uint16_t)ns_min(ns_max(2u * n, least), ns_max(least, most));
 }
 
 /* More is allocated than the magazine has. */
@@ -236,9 +260,7 @@ static void
 before_refill(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 {
 	if (bin->limit == bin->items)
-		bin->allow = bin->words == 0
-				 ? (uint16_t)c->start
-				 : twice(bin->allow, c->start, c->magazine - 1);
+		set_allow(h, bin, next_allow(h, bin, c));
 	bin->passes = 0;
 	bin->batch = twice(bin->batch, ns_max(c->start / 4, 1),
 			   ns_max(c->start, bin->allow / 2));
@@ -256,9 +278,10 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 	bool may_pass = owner == h || owner == NULL;
 
 	if (bin->words == 0) {
-		if (++bin->allow < FOREIGN_FEW)
+		if (++bin->batch < FOREIGN_FEW)
 			return false;
-		bin->allow = (uint16_t)c->start;
+		bin->batch = 0;
+		set_allow(h, bin, c->start);
 		fit(h, bin, c);
 		if (bin->words == 0) /* there is no room for an array */
 			bin->passes = UINT16_MAX;
@@ -267,13 +290,14 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 	} else if (may_pass && bin->passes != 0) {
 		return false;
 	} else if (may_pass && bin->batch != 0 &&
-		   bin->allow + 1u >= c->magazine) {
+		   next_allow(h, bin, c) == bin->allow) {
 		bin->passes = bin->allow;
 		bin->batch = 0;
 	} else if (owner == h) {
 		shut(h, bin);
-	} else if (bin->allow < ns_min(c->magazine, bin->words) - 1) {
-		bin->allow = twice(bin->allow, c->start, c->magazine - 1);
+	} else if (next_allow(h, bin, c) > bin->allow &&
+		   bin->allow + 1u < bin->words) {
+		set_allow(h, bin, next_allow(h, bin, c));
 		fit(h, bin, c);
 	} else {
 		flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
@@ -294,7 +318,7 @@ tick(struct ns_heap *h)
 	if (bin->top == bin->items + bin->seen && bin->seen != 0) {
 		closed = bin->limit == bin->items;
 		flush_all(h, bin);
-		bin->allow /= 2;
+		set_allow(h, bin, bin->allow / 2);
 		if (has_unit(bin) && bin->allow < HEAP_WORDS)
 			leave_unit(h, bin);
 		bin->limit = bin->items + (closed ? 0 : bin->allow);
@@ -324,7 +348,7 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 		}
 		/* A constructor may have filled it meanwhile. */
 		room = ns_min(n, (size_t)(bin->limit - bin->top));
-		memcpy(bin->top + 1, got + n - room, room * sizeof(void *));
+		ns_copy_pointers(bin->top + 1, got + n - room, room);
 		ns_store_release(&bin->top, bin->top + room);
 		ns_heap_give(h, got, (unsigned)(n - room));
 		tick(h);
@@ -343,7 +367,8 @@ alloc_spilled(struct ns_heap *home, struct kmem_cache *c, unsigned flags)
 	unsigned i;
 
 	for (i = 1; i < ns_topo.nslots; i++) {
-		if (!ns_policy_permits(order[i]))
+		if (c->placed ? !ns_policy_allows(&c->policy, order[i])
+			      : !ns_policy_permits(order[i]))
 			continue;
 		h = ns_heap_get(order[i]);
 		obj = h != NULL ? refill(h, c, flags) : NULL;
@@ -371,7 +396,7 @@ ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 		if (ns_unlikely(obj == NULL) && (gfp & __GFP_THISNODE) == 0)
 			obj = alloc_spilled(h, c, flags);
 	}
-	ns_rcu_settle(c);
+	ns_slabs_settle(c);
 	if (ns_unlikely(obj == NULL)) {
 		errno = ENOMEM;
 		return NULL;
@@ -387,6 +412,8 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	const struct ns_heap *owner = ns_load_relaxed(&s->owner);
 	struct ns_bin *bin;
 
+	if (ns_unlikely(ns_park_knock(s)))
+		ns_heap_wake(h, s);
 	ns_lock(&h->lock);
 	bin = ns_bin_of(h, s->cache);
 	if (bin->top < bin->limit || make_room(h, bin, s->cache, owner)) {
@@ -416,14 +443,15 @@ give_home(void *obj, unsigned slot)
 void
 ns_check_object(const struct ns_slab *s, const void *obj)
 {
-	size_t off = (size_t)((const char *)obj - s->first);
+	uint32_t i = ns_index_of(s, obj);
 
-	if (off % s->size != 0)
+	if (s->first + (size_t)i * s->size != (const char *)obj)
 		ns_bad_free(obj, "not the start of an object");
-	if (off / s->size < ns_load_relaxed(&s->marked) &&
-	    ns_free_of(s->cache, (void *)obj)->mark == s->mark)
+	if (i < ns_load_relaxed(&s->marked) &&
+	    (ns_is_parked(s, obj) ||
+	     ns_free_of(s->cache, (void *)obj)->mark == s->mark))
 		ns_bad_free(obj, "already free");
-	if (off / s->size >= ns_load_relaxed(&s->carved))
+	if (i >= ns_load_relaxed(&s->carved))
 		ns_bad_free(obj, "never allocated");
 }
 
@@ -445,5 +473,5 @@ ns_slab_free(void *obj)
 		keep(h, s, obj);
 	else
 		give_home(obj, s->slot);
-	ns_rcu_settle(c);
+	ns_slabs_settle(c);
 }

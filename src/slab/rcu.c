@@ -6,19 +6,15 @@
  *    set once, before there is anything for it to do.
  * 2. The objects of a SLAB_TYPESAFE_BY_RCU cache are used again at once, as
  *    any others.  Only the run of a slab that empties waits: the slab is
- *    deleted, so that no list and no word leads to it, but *buried* in its
- *    cache's stack and not freed.  The stack is passed on to the engine, slab
- *    by slab, and each slab's run is freed by the engine's thread.
+ *    deleted, so that no list and no word leads to it, and buried (slab.c, 6).
+ *    From there it goes to the engine, whose thread runs its destructors and
+ *    frees its run.
  * 3. An engine may allocate, may hold locks of its own while it does, and may
  *    want to be called only by threads that it knows.  So it is called with no
- *    lock held, and only by calls about such a cache.  What dies otherwise
- *    (a thread ends, or another cache needs memory) waits in the stack for the
- *    next such call.
- * 4. A stack is pushed by CAS and taken as a whole, so there is no ABA.  What
- *    another thread has taken and not yet passed on is lost to fork()'s child.
- * 5. Until the run is free its descriptor says "slab": a late free of an
+ *    lock held, and only by calls about such a cache.
+ * 4. Until the run is free its descriptor says "slab": a late free of an
  *    object there is found to be a double one.
- * 6. kfree_rcu needs no pointer beside its head: a block's start is arithmetic
+ * 5. kfree_rcu needs no pointer beside its head: a block's start is arithmetic
  *    on any address in its first unit.
  */
 #include "slab/fast.h"
@@ -65,44 +61,24 @@ engine_for(const char *call)
 
 /* Slabs. */
 
-void
-ns_rcu_bury(struct kmem_cache *c, struct ns_slab *s)
-{
-	struct ns_slab *top = ns_load_relaxed(&c->dead);
-
-	do
-		s->rcu.space[0] = top;
-	while (!ns_cas_release(&c->dead, &top, s));
-}
-
 /* A grace period is over; in the engine's thread. */
 static void
-free_run(struct kmem_rcu_head *head)
+dissolve(struct kmem_rcu_head *head)
 {
-	struct ns_slab *s = ns_container_of(head, struct ns_slab, rcu);
-
-	ns_run_free((struct ns_unit *)(void *)s, false);
+	ns_slab_dissolve(ns_container_of(head, struct ns_slab, rcu));
 }
 
 void
-ns_rcu_hand_over(struct kmem_cache *c)
+ns_rcu_defer(struct ns_slab *s)
 {
-	const struct kmem_rcu_ops *ops = engine_for(c->name);
-	/* Pairs with the CAS of ns_rcu_bury. */
-	struct ns_slab *s = ns_xchg_acquire(&c->dead, NULL), *next;
-
-	for (; s != NULL; s = next) {
-		next = s->rcu.space[0];
-		s->rcu.func = free_run;
-		ops->call(&s->rcu);
-	}
+	s->rcu.func = dissolve;
+	engine_for(s->cache->name)->call(&s->rcu);
 }
 
 void
-ns_rcu_drain(struct kmem_cache *c)
+ns_rcu_barrier(void)
 {
-	ns_rcu_settle(c);
-	engine_for(c->name)->barrier();
+	engine_for("kmem_cache_destroy")->barrier();
 }
 
 /* Blocks. */

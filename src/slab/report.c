@@ -71,7 +71,8 @@ tell_track(const char *what, const struct ns_track *t)
 static bool
 is_free(const struct ns_slab *s, const char *obj)
 {
-	return ns_free_of(s->cache, (void *)obj)->mark == s->mark;
+	return ns_is_parked(s, obj) ||
+	       ns_free_of(s->cache, (void *)obj)->mark == s->mark;
 }
 
 static void
@@ -92,11 +93,10 @@ tell(const struct ns_slab *s, const char *obj)
 static const char *
 object_at(const struct ns_slab *s, const char *p)
 {
-	size_t i = (size_t)(p - s->first) / s->size;
+	uint32_t i = ns_index_of(s, p);
 
-	return p >= s->first && i < ns_load_relaxed(&s->marked)
-		   ? s->first + i * s->size
-		   : NULL;
+	return i < ns_load_relaxed(&s->marked) ? s->first + (size_t)i * s->size
+					       : NULL;
 }
 
 void

@@ -88,13 +88,15 @@ struct ns_slab {
 	/* second cache line */
 	uint64_t remote;       /* [a] state, list and count: see slab.c */
 	struct ns_heap *owner; /* [a] written by the owner, others compare */
-	uint32_t used;         /* [o] objects not in free: allocated, or in
+	uint16_t used;         /* [o] objects not in free: allocated, or in
 				  magazines, or freed by others and not
 				  collected */
 	uint32_t carved;       /* [h] objects that may be in use or free */
-	uint32_t marked;       /* [h] objects that ever were carved; others
+	uint16_t marked;       /* [h] objects that ever were carved; others
 				  look */
-	uint32_t nobj;         /* [I] */
+	uint16_t nobj;         /* [I] */
+	uint16_t parked;       /* [d] pages given back; others look (park.c) */
+	uint16_t seen;         /* [a] of park.c */
 	union {
 		struct {
 			void *free;          /* [o] the last freed first */
@@ -133,12 +135,15 @@ struct ns_bin {
 	uint16_t passes; /* [o] own objects to pass a full magazine by */
 	uint16_t words;  /* [h] of the array, items[0] included */
 	uint16_t seen;   /* [h] objects when the tick came by last */
-	uint16_t allow;  /* [h] objects frees may leave in it; before
-			    there is an array, frees seen */
+	uint16_t allow;  /* [h] objects frees may leave in it */
 	uint16_t batch;  /* [h] objects of the last refill, or 0: frees
-			    have filled it since */
+			    have filled it since; before there is an
+			    array, frees seen */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
+
+/* What idle.c thinks of a heap. */
+enum ns_rest { NS_ACTIVE, NS_RESTING, NS_TRIMMED };
 
 /*
  * One thread's view of one node.  [o] the owner thread's, without a lock;
@@ -153,17 +158,28 @@ struct ns_heap {
 	uint64_t frees;           /* [o] frees that took the fast path */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	uint32_t nbins;           /* [o] bins from here on were never used */
+	uint32_t bins_end;        /* [o] and where they begin */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
-	bool trimmed;             /* [h] and it has trimmed since */
+	uint32_t rest;            /* [h] enum ns_rest */
 	uint32_t arrays;          /* [h] where the next array can be */
+	uint32_t allowed;         /* [h] bytes all its magazines may hold */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
+	uint32_t passing; /* [a] the owner is in a slab without a lock */
+	uint32_t halted;  /* [a] and shall not enter one: see idle.c */
 	uint16_t bin_of[NS_DIRECT_MAX / 16 + 1]; /* [I] size / 16, rounded up,
 						    to the offset of a bin */
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
 };
 _Static_assert(offsetof(struct ns_heap, bin) == NS_HEAP_HEADER, "header");
+
+/* Where bin @id is in a heap. */
+ns_inline uint32_t
+ns_bin_offset(uint32_t id)
+{
+	return (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
+}
 
 /* What one thread has and did on one node. */
 struct ns_thread_slot {
@@ -216,10 +232,24 @@ struct kmem_cache {
 	uint64_t limit;    /* [I] objects in use at most, or 0 */
 	uint64_t taken;    /* [a] objects in use, if there is a limit */
 	uint64_t requests; /* [a] under SLAB_FAILSLAB */
-	struct ns_depot *depots; /* [I] by slot */
-	struct ns_slab *dead;    /* [a] a stack: rcu.c */
-	struct ns_list link;     /* [c] the list of all caches */
-	char name[32];           /* [I] */
+	struct numaslab_account *account; /* [I] its own, or NULL */
+	struct kmem_cache *root;     /* [I] itself, or what it is merged into */
+	uint32_t shares;             /* [a] of a root: its names, written under
+					[c]; 0: it is being destroyed */
+	bool named;                  /* [c] not destroyed yet */
+	bool placed;                 /* [I] by a policy of its own, which is */
+	struct ns_policy policy;     /* [I] this */
+	uint32_t last_slot;          /* [a] where interleave is */
+	void (*dtor)(void *);        /* [I] or NULL */
+	uint32_t settling;           /* [a] ns_caches_settle is at it, so often;
+					written under [c] */
+	struct ns_slab *dead;        /* [a] a stack: slab.c, 6 */
+	struct kmem_cache *twin;     /* [a] for __GFP_ACCOUNT, or NULL */
+	struct kmem_cache *original; /* [I] whose twin it is, or NULL */
+	struct kmem_cache_args args; /* [I] it was made with */
+	struct ns_depot *depots;     /* [I] by slot */
+	struct ns_list link;         /* [c] the list of all caches */
+	char name[32];               /* [I] */
 };
 
 /*
@@ -242,6 +272,28 @@ ns_free_of(const struct kmem_cache *c, void *obj)
 	return (struct ns_free *)((char *)obj + c->link_off);
 }
 
+/* Does @obj's page say that it is free? */
+ns_inline bool
+ns_is_parked(const struct ns_slab *s, const void *obj)
+{
+	uint16_t pages = ns_load_relaxed(&s->parked);
+	size_t at = ((uintptr_t)obj + s->cache->link_off) % NS_UNIT;
+
+	return ns_unlikely(pages != 0) && (pages >> at / ns_page_size & 1) != 0;
+}
+
+/*
+ * Copies pointers to where no later ones are, one by one.  They were stored a
+ * moment ago, behind stores to objects that are in no cache, and what loads
+ * more than one of them at a time waits for all those.
+ */
+ns_inline void
+ns_copy_pointers(void **to, void **from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ns_store_relaxed(&to[i], ns_load_relaxed(&from[i]));
+}
+
 ns_inline struct ns_slab *
 ns_slab_of(const void *obj)
 {
@@ -262,6 +314,13 @@ ns_class_of(size_t size)
 	return 8 * l + (unsigned)(m >> (l - 3)) - 55;
 }
 
+/* Which object @p lies in; more than there are if it lies in none. */
+ns_inline uint32_t
+ns_index_of(const struct ns_slab *s, const void *p)
+{
+	return (uint32_t)((uintptr_t)p - (uintptr_t)s->first) / s->size;
+}
+
 ns_inline bool
 ns_is_special(const struct kmem_cache *c)
 {
@@ -279,6 +338,8 @@ ns_is_typesafe(const struct kmem_cache *c)
 extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
 unsigned ns_exact_class(unsigned c); /* of a spread one */
+/* The class whose objects are aligned to @align and hold @size; 0: none. */
+unsigned ns_aligned_class(size_t align, size_t size); /* alloc.c */
 void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
@@ -344,6 +405,7 @@ void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void ns_large_free(struct ns_unit *u, void *p);
 size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);
+void ns_large_charged(void *p, struct numaslab_account *payer);
 
 /* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
@@ -369,6 +431,7 @@ _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
 unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 		      void **out, unsigned want);
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
+void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
 void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
@@ -415,12 +478,33 @@ bool ns_slab_let_go_full(struct ns_slab *s);
 bool ns_slab_take_full(struct ns_slab *s);
 bool ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n);
 void ns_slab_own_to_depot(struct ns_slab *s);
+bool ns_depot_put(struct ns_depot *d, struct ns_slab *s, void *last);
+void ns_depot_take(struct ns_depot *d, struct ns_slab *s);
+void ns_slab_hide(struct ns_slab *s);
+bool ns_depot_adopt_this(struct ns_slab *s);
 struct ns_slab *ns_depot_adopt(struct ns_depot *d);
 void ns_depot_reap(struct ns_slab *s);
 void ns_depot_clean(struct ns_depot *d);
 uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
 /* The depot of a new cache; its lock outlives caches and is the caller's. */
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
+
+/*
+ * What is left to be done for deleted slabs: destructors, and grace periods.
+ *
+ * ns_slabs_settle - after a call on @c, with no lock held: for all that have
+ * been buried.
+ * ns_slab_dissolve - for one, whose objects nobody looks at any more.
+ */
+void ns_slabs_finish(struct kmem_cache *c);
+void ns_slab_dissolve(struct ns_slab *s);
+
+ns_inline void
+ns_slabs_settle(struct kmem_cache *c)
+{
+	if (ns_unlikely(ns_load_relaxed(&c->dead) != NULL))
+		ns_slabs_finish(c);
+}
 
 /* thread.c: the registry of threads. */
 extern struct ns_lock ns_registry_lock; /* NS_RANK_REGISTRY: [r] */
@@ -436,30 +520,49 @@ void ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c);
 
 /* idle.c: what the maintenance thread calls; true: there is more to do. */
 bool ns_idle_trim(void);
+bool ns_heap_halt(struct ns_heap *h);
+void ns_heap_go_on(struct ns_heap *h);
+void ns_park_mine(void);
+
+/* park.c: the free pages of slabs in depots. */
+bool ns_may_park(const struct ns_slab *s);
+bool ns_park(struct ns_slab *s);
+void ns_unpark(struct ns_slab *s);
+bool ns_park_knock(struct ns_slab *s);
+bool ns_depots_park(void); /* true: look again in a while */
 
 /*
  * rcu.c: memory that waits for a grace period.
  *
- * ns_rcu_bury - a deleted slab of @c waits for its run to be freed.
- * ns_rcu_settle - after a call on @c, with no lock held: what of it has been
- * buried goes to the program's engine.
- * ns_rcu_drain - the same before a cache is forgotten, and waits.
- * ns_rcu_wait - until everything that was given to kfree_rcu is free.
+ * ns_rcu_defer - @s, which was deleted, is dissolved after one.
+ * ns_rcu_barrier - until all that were deferred are; or, of blocks given to
+ * kfree_rcu, ns_rcu_wait.
  */
 bool ns_rcu_is_set(void);
-void ns_rcu_bury(struct kmem_cache *c, struct ns_slab *s);
-void ns_rcu_hand_over(struct kmem_cache *c);
-void ns_rcu_drain(struct kmem_cache *c);
+void ns_rcu_defer(struct ns_slab *s);
+void ns_rcu_barrier(void);
 void ns_rcu_wait(void);
 
-ns_inline void
-ns_rcu_settle(struct kmem_cache *c)
-{
-	if (ns_unlikely(ns_load_relaxed(&c->dead) != NULL))
-		ns_rcu_hand_over(c);
-}
+/*
+ * cache.c
+ *
+ * ns_cache_accounted - for __GFP_ACCOUNT: @c, or its twin if somebody is to pay
+ * for an object and @c's are not charged; NULL with ENOMEM: none can be made.
+ * ns_cache_alloc_flagged - an object, with flags that are more than how hard
+ * to try.
+ */
+void ns_caches_settle(void); /* every destructor's turn; no lock held */
+void ns_caches_fork_child(void);
+struct kmem_cache *ns_cache_accounted(struct kmem_cache *c);
+void *ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h,
+			     unsigned slot, gfp_t flags);
 
-/* cache.c */
+/*
+ * merge.c.  ns_cache_merge - makes @alias, laid out as if it was a cache of
+ * its own, an alias of one that exists; or NULL.  Caches locked.
+ */
+bool ns_cache_may_merge(const struct kmem_cache_args *args, slab_flags_t flags);
+struct kmem_cache *ns_cache_merge(struct kmem_cache *alias);
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
 extern struct ns_list ns_cache_list;  /* [c] user caches */
 void ns_depots_each(void (*fn)(struct ns_depot *));
@@ -487,14 +590,15 @@ struct ns_root {
 	struct ns_list *threads; /* the registry's list */
 	struct ns_thread **dead; /* what exited threads counted */
 };
-#define NS_ROOT_VERSION 1u
+#define NS_ROOT_VERSION 2u
 
 /* In bytes; cached is what lies in magazines, which live is without. */
 struct ns_node_figures {
 	int node;
 	uint64_t live, cached, used, retained, committed, span, limit, spilled,
 	    purged;
-	uint64_t huge, local_frees, remote_frees, slabs, large_runs;
+	uint64_t huge, local_frees, remote_frees, slabs, large_runs,
+	    reclaimable;
 };
 
 /*

@@ -20,6 +20,7 @@
  * 4. The registry's lock guards the list, the spares and the sums of the
  *    dead.  Heaps stay in the registry until they are abandoned.
  */
+#include "numaslab/account.h"
 #include "slab/slab.h"
 
 #include <errno.h>
@@ -78,7 +79,8 @@ heap_new(unsigned slot)
 		if (u == NULL)
 			return NULL;
 		h = (struct ns_heap *)(void *)ns_unit_addr(u);
-		if (!u->zero)
+		/* Most of it will never be used. */
+		if (!u->zero && ns_os_purge(h, NS_HEAP_UNITS * NS_UNIT) != 0)
 			memset(h, 0, NS_HEAP_HEADER);
 		ns_run_publish(u, NS_KIND_HEAP);
 	}
@@ -190,6 +192,7 @@ thread_exit(void *arg)
 {
 	struct ns_thread *t = arg;
 
+	numaslab_account_use(NULL);
 	ns_home = &ns_heap_none;
 	ns_thread_abandon(t, NULL);
 	ns_lock(&ns_registry_lock);

@@ -276,9 +276,37 @@ test_reuse(void)
 	p[0] = 0x11;
 	kmem_cache_free(c, p);
 	CHECK_EQ(calls, before);
-	/* zeros may be asked for where there is no constructor */
 	CHECK_ERRNO(kmem_cache_zalloc(c, GFP_KERNEL), NULL, EINVAL);
 	kmem_cache_destroy(c);
+}
+
+/* A destructor runs when no reader is left. */
+static unsigned destructed;
+
+static void
+destruct(void *p)
+{
+	CHECK_EQ(*(unsigned char *)p, 0x11);
+	destructed++;
+}
+
+static void
+test_destructor(void)
+{
+	static const struct kind k = {
+		"destructed", 0, { .ctor = construct, .dtor = destruct }
+	};
+	struct kmem_cache *c = create(&k);
+	unsigned before = constructed;
+
+	fill(c);
+	free_all_of(c);
+	kmem_cache_shrink(c);
+	check_all(0, 0);
+	CHECK_EQ(destructed, 0);
+	kmem_cache_destroy(c);
+	CHECK(constructed > before);
+	CHECK_EQ(destructed, constructed - before);
 }
 
 static void
@@ -313,7 +341,8 @@ leak_one(void *arg)
 	CHECK(waiting == NULL);
 	CHECK_EQ(p[SIZE - 1], 1); /* still valid */
 	kmem_cache_free(c, p);
-	kmem_cache_destroy(c);
+	CHECK_EQ(slabs_of(c), 1);
+	grace_period();
 	CHECK_EQ(slabs_of(c), 0);
 }
 
@@ -528,6 +557,7 @@ main(int argc, char **argv)
 	test_set_ops();
 	test_kinds();
 	test_reuse();
+	test_destructor();
 	test_destroy();
 	test_leak();
 	test_double_free();
