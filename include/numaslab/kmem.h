@@ -40,6 +40,9 @@ struct numaslab_account; /* account.h */
 #define SLAB_RECLAIM_ACCOUNT \
 	((slab_flags_t)0x0010u) /* a shrinker frees them: counted as such */
 
+/* As args.policy "interleave" without one: evenly on the allowed nodes. */
+#define SLAB_MEM_SPREAD ((slab_flags_t)0x0040u)
+
 /*
  * For readers without a lock (rcu.h): an object may be freed and used again
  * at any time, but what a reader looks at stays an object of this cache, in

@@ -182,8 +182,9 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 {
 	const slab_flags_t known =
 	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | SLAB_NO_MERGE |
-	    SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU |
-	    (NS_DEBUG_FLAGS & ~NS_SLAB_LEAKS);
+	    SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT | SLAB_MEM_SPREAD |
+	    SLAB_TYPESAFE_BY_RCU | (NS_DEBUG_FLAGS & ~NS_SLAB_LEAKS);
+	const char *placed = args->policy;
 	struct kmem_cache *alias;
 	struct ns_policy policy;
 
@@ -197,7 +198,9 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
 	if (args->account != NULL)
 		flags |= SLAB_ACCOUNT;
-	if (args->policy != NULL && ns_policy_read(args->policy, &policy) != 0)
+	if (placed == NULL && (flags & SLAB_MEM_SPREAD) != 0)
+		placed = "interleave";
+	if (placed != NULL && ns_policy_read(placed, &policy) != 0)
 		return EINVAL;
 	ns_debug_prepare(flags);
 	*cache = alias = prepare_alias(name, size, args, flags);
@@ -206,7 +209,7 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 		*cache = ns_cache_merge(alias);
 	if (*cache == NULL)
 		*cache = new_cache(name, size, args, flags,
-				   args->policy != NULL ? &policy : NULL);
+				   placed != NULL ? &policy : NULL);
 	ns_unlock(&ns_caches_lock);
 	if (*cache != alias)
 		kfree(alias);
