@@ -30,6 +30,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 
 	ns_lock_init(&h->lock, NS_RANK_HEAP);
 	h->slot = slot;
+	h->node = ns_topo.node_of_slot[slot];
 	h->window = ns_window_of(slot);
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;

@@ -50,6 +50,7 @@ struct ns_heap ns_heap_none = {
 	.cpu_word = &(const uint32_t){ 0 },
 	.cpu = 1,
 	.slot = NS_NO_SLOT,
+	.node = NUMA_NO_NODE,
 	.bin_of = { [0 ... NS_DIRECT_MAX / 16] = NS_HEAP_HEADER },
 	.bin = { { .top = none, .limit = none, .items = none } },
 };

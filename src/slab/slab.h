@@ -157,8 +157,9 @@ struct ns_heap {
 	struct ns_window window;  /* [I] of the slot */
 	uint64_t frees;           /* [o] frees that took the fast path */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
-	uint32_t nbins;           /* [o] bins from here on were never used */
-	uint32_t bins_end;        /* [o] and where they begin */
+	int32_t node;             /* [I] the slot's; of none -1 */
+	uint32_t bins_end;        /* [o] where the bins never used begin */
+	uint32_t nbins;           /* [o] bins from here on are zero */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
@@ -379,21 +380,20 @@ ns_slot_of_node(int node)
 /*
  * The thread's heap on a named node, or ns_heap_none: no such node, none of
  * its heaps there yet, or nobody is awake.  No call, and the home node's in
- * two comparisons.
+ * one comparison.
  */
 ns_inline struct ns_heap *
 ns_heap_on(int node)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_thread *t;
+	struct ns_thread *t = h->thread;
 	unsigned slot;
 
+	if (node == h->node)
+		return h;
 	if (ns_unlikely((unsigned)node >= NS_MAX_NODES))
 		return &ns_heap_none;
 	slot = ns_load_relaxed(&ns_topo.usable[node]);
-	if (slot == h->slot)
-		return h;
-	t = h->thread;
 	if (ns_unlikely(t == NULL || slot >= t->nslots))
 		return &ns_heap_none;
 	h = t->slot[slot].heap;
