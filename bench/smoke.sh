@@ -69,6 +69,10 @@ grep -q '^blocks_idle_mb ' "$dir/log" || fail "compare --memory prints no table"
 python3 "$compare" "${common[@]}" --micro --min-time 0.0005 pairs >"$dir/log"
 grep -q '^numaslab to the best of' "$dir/log" ||
 	fail "compare --micro prints no summary"
+python3 "$top_srcdir/bench/caches" --build "$top_builddir" \
+    --json "$dir/caches.json" --rounds 1 --time 0.0005 >"$dir/log"
+grep -q '^bulk of 16 / one by one ' "$dir/log" ||
+	fail "caches prints no table"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 for key in "machine", "commit", "allocators", "results":

@@ -19,6 +19,8 @@
 #define COUNT 300
 #define PAGE  4096ul
 
+#define SPREAD 20 /* objects of a spread cache on each node */
+
 static const unsigned object_sizes[] = { 24, 192, 1000, 3000, 20000 };
 static const size_t block_sizes[] = { 16,    100,   700,    4096,
 				      10000, 65536, 200000, 3ul << 20 };
@@ -151,6 +153,30 @@ ask_home(void)
 	vm_page_free(m);
 }
 
+/* SLAB_MEM_SPREAD: as many on each node as on any other. */
+static void
+ask_spread(void)
+{
+	static void *obj[MAX_NODES * SPREAD];
+	struct kmem_cache *c =
+	    kmem_cache_create("spread", 3000, 0, SLAB_MEM_SPREAD, NULL);
+	int on[MAX_NODES] = { 0 }, n = machine.nmem_nodes * SPREAD, i;
+
+	for (i = 0; i < n; i++) {
+		obj[i] = kmem_cache_alloc(c, GFP_KERNEL);
+		if (obj[i] == NULL)
+			die("no spread object: %s", strerror(errno));
+		memset(obj[i], 1, 3000);
+		on[where_is(obj[i])]++;
+	}
+	for (i = 0; i < machine.nmem_nodes; i++)
+		check(on[machine.mem_node[i]] == SPREAD,
+		      "%d spread objects on node %d, not %d",
+		      on[machine.mem_node[i]], machine.mem_node[i], SPREAD);
+	kmem_cache_free_bulk(c, (size_t)n, obj);
+	kmem_cache_destroy(c);
+}
+
 static void
 ask_all(void *arg)
 {
@@ -158,6 +184,7 @@ ask_all(void *arg)
 
 	(void)arg;
 	ask_home();
+	ask_spread();
 	for (i = 0; i < machine.nmem_nodes; i++) {
 		ask_caches(machine.mem_node[i]);
 		ask_blocks(machine.mem_node[i]);

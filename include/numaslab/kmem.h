@@ -19,6 +19,7 @@
 
 #include <numaslab/gfp.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,17 @@ struct numaslab_account; /* account.h */
 #define SLAB_ACCOUNT       ((slab_flags_t)0x0020u) /* charged: account.h */
 #define SLAB_RECLAIM_ACCOUNT \
 	((slab_flags_t)0x0010u) /* a shrinker frees them: counted as such */
+
+/* As args.policy "interleave" without one: evenly on the allowed nodes. */
+#define SLAB_MEM_SPREAD ((slab_flags_t)0x0040u)
+
+/*
+ * For readers without a lock (rcu.h): an object may be freed and used again
+ * at any time, but what a reader looks at stays an object of this cache, in
+ * its constructed state or in use, until a grace period is over.  Without
+ * kmem_rcu_set_ops a cache with it cannot be created (EOPNOTSUPP).
+ */
+#define SLAB_TYPESAFE_BY_RCU ((slab_flags_t)0x10000u)
 
 /*
  * Debugging: each call then takes the slow path.  NUMASLAB_SLAB_DEBUG sets
@@ -66,8 +78,9 @@ struct numaslab_account; /* account.h */
  * other such arguments, or when NUMASLAB_SLAB_MERGE=0.
  *
  * Returns the cache, which the caller owns until kmem_cache_destroy, or
- * NULL with errno EINVAL (size, align, flags, name) or ENOMEM.  After
- * Linux's kmem_cache_create(9).
+ * NULL with errno EINVAL (size, align, flags, name), ENOMEM, or EOPNOTSUPP
+ * (SLAB_TYPESAFE_BY_RCU without an engine).  After Linux's
+ * kmem_cache_create(9).
  */
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 				     unsigned int align, slab_flags_t flags,
@@ -95,8 +108,8 @@ struct kmem_cache_args {
  * kmem_cache_create_args - create a cache from @args, which is only read.
  *
  * freeptr_offset is where in an object a free one may keep two words, though
- * a constructor made it: an object then needs no room behind it.  A multiple
- * of 8, and two words before the end of the object.
+ * a constructor made it or readers look at it: an object then needs no room
+ * behind it.  A multiple of 8, and two words before the end of the object.
  *
  * With a limit a request fails as if there was no memory while so many objects
  * are in use; each call then takes the slow path, to be counted.
@@ -156,7 +169,9 @@ kmem_cache_create(const char *name, unsigned int size,
  * kmem_cache_destroy - give a cache's memory back and forget it.
  * NULL is ignored.  When objects are still live it says how many on
  * stderr, keeps them valid, and the cache's name is forgotten.  Of merged
- * caches only the last to be destroyed can tell.
+ * caches only the last to be destroyed can tell.  Waits first for what
+ * kfree_rcu has not freed yet, and under SLAB_TYPESAFE_BY_RCU for the slabs'
+ * grace periods.
  */
 void kmem_cache_destroy(struct kmem_cache *cache);
 
@@ -211,6 +226,15 @@ int kmem_cache_stat(struct kmem_cache *cache, int node,
  */
 int kmem_cache_for_each(int (*fn)(struct kmem_cache *cache, void *arg),
 			void *arg);
+
+/*
+ * kmem_dump_obj - say on stderr which object @p points into.
+ * Its cache, size, node, whether it is in use, and under SLAB_STORE_USER who
+ * allocated it and who freed it last.  @p may be any address.  Returns true,
+ * or false and says nothing: @p is in no slab of kmem_caches or kmalloc.  What
+ * it says of an object that others use meanwhile may be out of date.
+ */
+bool kmem_dump_obj(void *p);
 
 /*
  * kmem_cache_alloc - allocate an object on the calling thread's node.

@@ -8,7 +8,7 @@
  * are freed go to those who wait, so that each who holds one gets on.
  *
  * Thread safety: a sheaf is used by one thread at a time.  A pool may be used
- * by all at any time; mempool_destroy is its last use.
+ * by all at any time; mempool_destroy or mempool_exit is its last use.
  */
 #ifndef NUMASLAB_MEMPOOL_H
 #define NUMASLAB_MEMPOOL_H
@@ -58,7 +58,10 @@ void kmem_cache_return_sheaf(struct kmem_cache *cache, gfp_t flags,
 /* kmem_cache_sheaf_size - objects that a sheaf still has. */
 unsigned int kmem_cache_sheaf_size(const struct slab_sheaf *sheaf);
 
-typedef struct mempool mempool_t;
+/* A pool; its contents are the library's. */
+typedef struct mempool {
+	void *opaque[8];
+} mempool_t;
 typedef void *mempool_alloc_t(gfp_t flags, void *pool_data);
 typedef void mempool_free_t(void *element, void *pool_data);
 
@@ -88,6 +91,49 @@ mempool_t *mempool_create_kmalloc_pool(int min_nr, size_t size);
  * in use must have been freed.  NULL is ignored.
  */
 void mempool_destroy(mempool_t *pool);
+
+/*
+ * mempool_init and so on - the same in a mempool_t of the caller's, whatever
+ * was in it.  0, or -1 with errno as above: then there is nothing to exit.
+ */
+int mempool_init(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn,
+		 mempool_free_t *free_fn, void *pool_data);
+int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn,
+		      mempool_free_t *free_fn, void *pool_data, gfp_t flags,
+		      int node);
+int mempool_init_slab_pool(mempool_t *pool, int min_nr,
+			   struct kmem_cache *cache);
+int mempool_init_kmalloc_pool(mempool_t *pool, int min_nr, size_t size);
+
+/*
+ * mempool_exit - mempool_destroy for a pool that mempool_init made; for one
+ * that is all zero, or exited already, does nothing.
+ */
+void mempool_exit(mempool_t *pool);
+
+/*
+ * mempool_alloc_slab, mempool_free_slab - elements that are objects of the
+ * cache that @pool_data is.  mempool_kmalloc, mempool_kfree - that are blocks
+ * of as many bytes as @pool_data says, a size_t in a pointer's type.
+ */
+void *mempool_alloc_slab(gfp_t flags, void *pool_data);
+void mempool_free_slab(void *element, void *pool_data);
+void *mempool_kmalloc(gfp_t flags, void *pool_data);
+void mempool_kfree(void *element, void *pool_data);
+
+/*
+ * mempool_resize - hold @min_nr elements ready from now on, 1 to 65536.
+ * More of them are allocated with GFP_KERNEL; those that are too many go to
+ * free_fn.  Others may use the pool meanwhile, but not resize it.  Returns 0,
+ * or -1 with errno EINVAL (@min_nr), or ENOMEM: the pool is what it was.
+ */
+int mempool_resize(mempool_t *pool, int min_nr);
+
+/* mempool_initialized - is it a pool, and not all zero or exited? */
+bool mempool_initialized(mempool_t *pool);
+
+/* mempool_is_saturated - does it hold all it is to hold?  At some moment. */
+bool mempool_is_saturated(mempool_t *pool);
 
 /*
  * mempool_alloc - an element: from alloc_fn, or one of those held ready.

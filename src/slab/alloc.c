@@ -3,23 +3,54 @@
  * slab/alloc.c - allocation by size: the class, the run, and the way back
  * from a pointer.  What malloc, kmalloc and operator new are made of.
  */
+#include "slab/debug.h"
 #include "slab/fast.h"
+#include "slab/gfp.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* An object of a malloc class. */
+/* Which classes are watched is known once the library is awake. */
+static bool
+is_watched(const struct kmem_cache *c)
+{
+	return ns_init() == 0 && ns_unlikely(ns_is_special(c));
+}
+
+/* Past the magazine. */
 static void *
-alloc_class(unsigned c, gfp_t gfp)
+take(struct kmem_cache *c, size_t size, unsigned slot, gfp_t gfp)
+{
+	return is_watched(c) ? ns_debug_take(c, size, slot, gfp)
+			     : ns_cache_alloc(c, slot, gfp);
+}
+
+/* The same for malloc, whose requests may be made to fail, too. */
+static void *
+take_for_malloc(struct kmem_cache *c, size_t size)
+{
+	if (is_watched(c) && ns_debug_fails(c, 0))
+		return NULL;
+	return take(c, size, NS_NO_SLOT, 0);
+}
+
+/* What the home magazine of a class has. */
+static void *
+pop(const struct kmem_cache *c)
 {
 	struct ns_heap *h = ns_home;
-	void *p = NULL;
 
-	if (ns_likely(ns_at_home(h)))
-		p = ns_bin_pop(&h->bin[c], 0);
-	return ns_likely(p != NULL)
-		   ? p
-		   : ns_cache_alloc(&ns_caches[c], NS_NO_SLOT, gfp);
+	return ns_likely(ns_at_home(h)) ? ns_bin_pop(&h->bin[c->id], 0) : NULL;
+}
+
+/* An object of a malloc class. */
+static void *
+alloc_class(unsigned class, size_t size)
+{
+	struct kmem_cache *c = &ns_caches[class];
+	void *p = pop(c);
+
+	return ns_likely(p != NULL) ? p : take_for_malloc(c, size);
 }
 
 /* Every allocation the fast path did not finish. */
@@ -28,8 +59,7 @@ alloc_slow(size_t size)
 {
 	if (size > NS_SLAB_MAX)
 		return ns_large_alloc(size, 1, NS_NO_SLOT, 0);
-	return ns_cache_alloc(&ns_caches[ns_class_of(ns_max(size, 1))],
-			      NS_NO_SLOT, 0);
+	return take_for_malloc(&ns_caches[ns_class_of(ns_max(size, 1))], size);
 }
 
 /* Where the map of bins ends: the class by arithmetic, then a pop. */
@@ -37,7 +67,7 @@ void *
 ns_alloc_mid(size_t size)
 {
 	if (ns_likely(size > NS_DIRECT_MAX && size <= NS_SLAB_MAX))
-		return alloc_class(ns_class_of(size), 0);
+		return alloc_class(ns_class_of(size), size);
 	return alloc_slow(size);
 }
 
@@ -49,7 +79,7 @@ ns_aligned_class(size_t align, size_t size)
 
 	if (align > NS_SLAB_MAX || n > NS_SLAB_MAX)
 		return 0;
-	for (c = ns_class_of(n); ns_caches[c].size % align != 0; c++)
+	for (c = ns_class_of(n); ns_caches[c].align % align != 0; c++)
 		if (ns_caches[c].objsize % align == 0)
 			return ns_exact_class(c);
 	return c;
@@ -58,16 +88,24 @@ ns_aligned_class(size_t align, size_t size)
 void *
 ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp)
 {
-	unsigned c = ns_aligned_class(align, size);
-	void *p;
+	struct ns_retry r = { .gfp = gfp, .slot = slot };
+	unsigned class = ns_init() == 0 ? ns_aligned_class(align, size) : 0;
+	struct kmem_cache *c = class != 0 ? &ns_caches[class] : NULL;
+	void *p = NULL;
 
-	if (c == 0)
-		return ns_large_alloc(size, align, slot, gfp);
-	p = slot == NS_NO_SLOT ? alloc_class(c, gfp)
-			       : ns_cache_alloc(&ns_caches[c], slot, gfp);
+	if (c != NULL && slot == NS_NO_SLOT)
+		p = pop(c);
+	if (p == NULL && c != NULL && is_watched(c) && ns_debug_fails(c, gfp))
+		return NULL;
+	while (p == NULL) {
+		p = c != NULL ? take(c, size, slot, r.gfp)
+			      : ns_large_alloc(size, align, slot, r.gfp);
+		if (p == NULL && !ns_retry(&r))
+			return NULL;
+	}
 	/* All of it: krealloc may hand out the rest later. */
-	if (p != NULL && (gfp & __GFP_ZERO) != 0)
-		memset(p, 0, ns_caches[c].objsize);
+	if ((gfp & __GFP_ZERO) != 0 && c != NULL)
+		memset(p, 0, ns_usable_size(p));
 	return p;
 }
 
@@ -96,7 +134,7 @@ ns_alloc_aligned(size_t align, size_t size)
 	c = ns_aligned_class(align, size);
 	if (c == 0)
 		return ns_large_alloc(size, align, NS_NO_SLOT, 0);
-	return alloc_class(c, 0);
+	return alloc_class(c, size);
 }
 
 size_t
@@ -176,7 +214,7 @@ usable_size_slow(const void *p)
 	u = run_of_block(p);
 	if (u->kind == NS_KIND_LARGE && p == ns_unit_addr(u))
 		return ns_large_size(u);
-	return slab_of_block(u, p)->cache->objsize;
+	return ns_debug_size(slab_of_block(u, p)->cache, p);
 }
 
 size_t

@@ -20,36 +20,48 @@
 #include <limits.h>
 #include <string.h>
 
-/* Pops up to @n objects of the home heap's magazine. */
-static size_t
-pop_many(const struct kmem_cache *c, size_t n, void **objs)
+/* The home heap's bin; NULL: it was never used, or this is not home. */
+ns_inline struct ns_bin *
+home_bin(const struct kmem_cache *c)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_bin *bin;
-	void **top;
 
-	if (c->id >= h->nbins || !ns_at_home(h))
-		return 0;
-	bin = &h->bin[c->id];
-	top = bin->top;
-	n = ns_min(n, (size_t)(top - bin->items));
+	if (ns_unlikely(c->bin >= h->bins_end || !ns_at_home(h)))
+		return NULL;
+	return ns_bin_at(h, c->bin);
+}
+
+/* Pops @n objects, which the magazine has. */
+ns_inline void
+pop_many(const struct kmem_cache *c, struct ns_bin *bin, size_t n, void **objs)
+{
+	const size_t mark = c->link_off + offsetof(struct ns_free, mark);
+	void **top = bin->top;
+
 	ns_store_relaxed(&bin->top, top - n);
 	for (size_t i = 0; i < n; i++, top--) {
-		objs[i] = *top;
-		ns_free_of(c, *top)->mark = 0;
+		char *obj = *top;
+
+		objs[i] = obj;
+		*(uint64_t *)(void *)(obj + mark) = 0;
 	}
-	return n;
+}
+
+ns_inline size_t
+ready_in(const struct ns_bin *bin)
+{
+	return (size_t)(bin->top - bin->items);
 }
 
 /* Objects of the home heap's slabs; 0: the ordinary way may find some. */
 static size_t
 take_many(struct kmem_cache *c, size_t n, void **objs)
 {
+	struct ns_bin *bin = home_bin(c);
 	struct ns_heap *h = ns_home;
 
 	/* A closed magazine is opened by the ordinary way. */
-	if (n == 0 || c->id >= h->nbins || !ns_at_home(h) ||
-	    h->bin[c->id].limit == h->bin[c->id].items ||
+	if (n == 0 || bin == NULL || bin->limit == bin->items ||
 	    ns_policy.mode == NS_POLICY_INTERLEAVE)
 		return 0;
 	ns_lock(&h->lock);
@@ -64,8 +76,11 @@ take_many(struct kmem_cache *c, size_t n, void **objs)
 static size_t
 get_many(struct kmem_cache *c, size_t n, void **objs)
 {
-	size_t i = pop_many(c, n, objs), got;
+	struct ns_bin *bin = home_bin(c);
+	size_t i = bin != NULL ? ns_min(n, ready_in(bin)) : 0, got;
 
+	if (i != 0)
+		pop_many(c, bin, i, objs);
 	do
 		i += got = take_many(c, n - i, objs + i);
 	while (got != 0);
@@ -94,8 +109,8 @@ alloc_accounted(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 	return got;
 }
 
-ns_export int
-kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
+static ns_noinline int
+alloc_bulk_slow(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 {
 	gfp_t each = flags & ~__GFP_ZERO;
 	size_t i;
@@ -128,29 +143,62 @@ kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 	return (int)n;
 }
 
-/*
- * Marks the first of @objs as free, as far as nothing about them is out of the
- * ordinary, and copies them behind @top when that is not NULL.
- */
-ns_inline size_t
-mark_many(const struct ns_heap *h, const struct kmem_cache *c, size_t n,
-	  void **objs, void **top)
+ns_export int
+kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 {
-	const uint32_t bin = c->bin;
-	const struct ns_slab *s;
-	struct ns_free *f;
+	struct ns_bin *bin = home_bin(c);
+
+	if (ns_unlikely((flags & ~NS_GFP_PLAIN) != 0 || bin == NULL ||
+			n > ready_in(bin)))
+		return alloc_bulk_slow(c, flags, n, objs);
+	pop_many(c, bin, n, objs);
+	return (int)n;
+}
+
+/* Marks @obj as free, if nothing about it is out of the ordinary. */
+ns_inline bool
+mark_free(const struct ns_heap *h, const struct kmem_cache *c, void *obj)
+{
+	const struct ns_slab *s = ns_slab_in(&h->window, obj);
+	struct ns_free *f = ns_free_of(c, obj);
+
+	if (ns_unlikely(!ns_is_object_of(s, c->bin, obj) || f->mark == s->mark))
+		return false;
+	f->mark = s->mark;
+	return true;
+}
+
+/* How many of the first @n, which there is room for, went on the magazine. */
+static ns_noinline size_t
+push_many(struct ns_heap *h, const struct kmem_cache *c, size_t n, void **objs)
+{
+	struct ns_bin *bin = ns_bin_at(h, c->bin);
+	void **top = bin->top, **at = objs;
+
+	for (; at < objs + n; at++) {
+		if (!mark_free(h, c, *at))
+			break;
+		*++top = *at;
+	}
+	ns_store_release(&bin->top, top);
+	ns_owner_add(&h->frees, (size_t)(at - objs));
+	return (size_t)(at - objs);
+}
+
+/* The same past the magazine: to the slabs. */
+static size_t
+give_many(struct ns_heap *h, struct kmem_cache *c, size_t n, void **objs)
+{
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		s = ns_slab_in(&h->window, objs[i]);
-		f = ns_free_of(c, objs[i]);
-		if (ns_unlikely(!ns_is_object_of(s, bin, objs[i]) ||
-				f->mark == s->mark))
-			break;
-		f->mark = s->mark;
-		if (top != NULL)
-			*++top = objs[i];
-	}
+	for (i = 0; i < n && mark_free(h, c, objs[i]); i++)
+		;
+	ns_lock(&h->lock);
+	h->ticks++;
+	ns_heap_give(h, objs, (unsigned)i);
+	ns_unlock(&h->lock);
+	ns_slabs_settle(c);
+	ns_owner_add(&h->frees, i);
 	return i;
 }
 
@@ -160,43 +208,48 @@ put_many(struct kmem_cache *c, size_t n, void **objs)
 {
 	struct ns_heap *h = ns_home;
 	struct ns_bin *bin;
-	size_t i, given, room;
+	size_t i, room;
 
-	if (n == 0 || c->id >= h->nbins)
+	if (n == 0 || c->bin >= h->bins_end)
 		return 0;
-	bin = &h->bin[c->id];
+	bin = ns_bin_at(h, c->bin);
 	room = ns_min(n, (size_t)(bin->limit - bin->top));
-	i = mark_many(h, c, room, objs, bin->top);
-	ns_store_release(&bin->top, bin->top + i);
-	/* A magazine that may still grow or close does so in the ordinary way.
-	 */
+	i = push_many(h, c, room, objs);
+	/* One that may still grow or close does so in the ordinary way. */
 	if (i == room && n > room && bin->words != 0 &&
-	    (bin->limit == bin->items || bin->words >= c->magazine)) {
-		given = mark_many(h, c, n - i, objs + i, NULL);
-		ns_lock(&h->lock);
-		h->ticks++;
-		ns_heap_give(h, objs + i, (unsigned)given);
-		ns_unlock(&h->lock);
-		ns_slabs_settle(c);
-		i += given;
-	}
-	ns_owner_add(&h->frees, i);
+	    (bin->limit == bin->items || bin->words >= c->magazine))
+		i += give_many(h, c, n - i, objs + i);
 	return i;
 }
 
-ns_export void
-kmem_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs)
+static ns_noinline void
+free_bulk_slow(struct kmem_cache *c, size_t n, void **objs)
 {
 	size_t i, many;
 
-	if (c == NULL) {
-		kfree_bulk(n, objs);
-		return;
-	}
 	for (i = 0; i < n;) {
 		many = ns_min(n - i, INT_MAX);
 		i += put_many(c, many, objs + i);
 		if (i < n)
 			kmem_cache_free(c, objs[i++]);
 	}
+}
+
+ns_export void
+kmem_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs)
+{
+	struct ns_heap *h = ns_home;
+	struct ns_bin *bin;
+	size_t i = 0;
+
+	if (ns_unlikely(c == NULL)) {
+		kfree_bulk(n, objs);
+		return;
+	}
+	bin = ns_bin_at(h, c->bin);
+	if (ns_likely(c->bin < h->bins_end &&
+		      n <= (size_t)(bin->limit - bin->top)))
+		i = push_many(h, c, n, objs);
+	if (ns_unlikely(i < n))
+		free_bulk_slow(c, n - i, objs + i);
 }

@@ -7,8 +7,8 @@
  * slab may still look at the depot's lock (slab.c, 4).  Ids are reused with
  * the descriptor; destroying drains the cache's bins in every heap.
  *
- * With a constructor an object keeps its state while it is free, so its link
- * is behind it; otherwise the link is in it.
+ * With a constructor an object keeps its state while it is free, as it does
+ * for readers under RCU, so its link is behind it; otherwise the link is in it.
  */
 #include "slab/account.h"
 #include "slab/debug.h"
@@ -93,7 +93,7 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	c->link_off = 0;
 	if (args->use_freeptr_offset) {
 		c->link_off = args->freeptr_offset;
-	} else if (args->ctor != NULL) {
+	} else if (args->ctor != NULL || (flags & SLAB_TYPESAFE_BY_RCU) != 0) {
 		c->link_off = (unsigned)ns_round_up(size, sizeof(void *));
 		s = c->link_off + (unsigned)sizeof(struct ns_free);
 	}
@@ -182,19 +182,25 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 {
 	const slab_flags_t known =
 	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | SLAB_NO_MERGE |
-	    SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT | NS_DEBUG_FLAGS;
+	    SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT | SLAB_MEM_SPREAD |
+	    SLAB_TYPESAFE_BY_RCU | (NS_DEBUG_FLAGS & ~NS_SLAB_LEAKS);
+	const char *placed = args->policy;
 	struct kmem_cache *alias;
 	struct ns_policy policy;
 
 	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
 	    !args_fit(size, args) || (flags & ~known) != 0)
 		return EINVAL;
+	if ((flags & SLAB_TYPESAFE_BY_RCU) != 0 && !ns_rcu_is_set())
+		return EOPNOTSUPP;
 	if (ns_init() != 0)
 		return ENOMEM;
 	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
 	if (args->account != NULL)
 		flags |= SLAB_ACCOUNT;
-	if (args->policy != NULL && ns_policy_read(args->policy, &policy) != 0)
+	if (placed == NULL && (flags & SLAB_MEM_SPREAD) != 0)
+		placed = "interleave";
+	if (placed != NULL && ns_policy_read(placed, &policy) != 0)
 		return EINVAL;
 	ns_debug_prepare(flags);
 	*cache = alias = prepare_alias(name, size, args, flags);
@@ -203,7 +209,7 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 		*cache = ns_cache_merge(alias);
 	if (*cache == NULL)
 		*cache = new_cache(name, size, args, flags,
-				   args->policy != NULL ? &policy : NULL);
+				   placed != NULL ? &policy : NULL);
 	ns_unlock(&ns_caches_lock);
 	if (*cache != alias)
 		kfree(alias);
@@ -249,6 +255,19 @@ ns_cache_accounted(struct kmem_cache *c)
 	return twin;
 }
 
+static const char *
+reason(int error)
+{
+	switch (error) {
+	case EINVAL:
+		return "invalid argument";
+	case EOPNOTSUPP:
+		return "SLAB_TYPESAFE_BY_RCU without kmem_rcu_set_ops";
+	default:
+		return "out of memory";
+	}
+}
+
 ns_export struct kmem_cache *
 kmem_cache_create_args(const char *name, unsigned int size,
 		       const struct kmem_cache_args *args, slab_flags_t flags)
@@ -261,8 +280,7 @@ kmem_cache_create_args(const char *name, unsigned int size,
 		return c;
 	if ((flags & SLAB_PANIC) != 0)
 		ns_fatal("kmem_cache_create(%s): %s, and SLAB_PANIC", name,
-			 error == EINVAL ? "invalid argument"
-					 : "out of memory");
+			 reason(error));
 	errno = error;
 	return NULL;
 }
@@ -329,6 +347,8 @@ drain(struct kmem_cache *c)
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		ns_depot_clean(&c->depots[s]);
 	ns_slabs_settle(c);
+	if (ns_is_typesafe(c))
+		ns_rcu_barrier();
 	live = live_objects(c);
 	if (live != 0)
 		ns_debug_leaks(c);
@@ -345,7 +365,8 @@ ns_caches_settle(void)
 		struct kmem_cache *c =
 		    ns_container_of(l, struct kmem_cache, link);
 
-		if (ns_load_relaxed(&c->dead) == NULL)
+		/* This is no thread that an engine need know (rcu.c, 3). */
+		if (ns_load_relaxed(&c->dead) == NULL || ns_is_typesafe(c))
 			continue;
 		ns_store_relaxed(&c->settling, c->settling + 1);
 		ns_unlock(&ns_caches_lock);
@@ -421,8 +442,10 @@ unname(struct kmem_cache *c)
 static void
 destroy_root(struct kmem_cache *c, const char *name)
 {
-	uint64_t live = drain(c) + drain(c->twin);
+	uint64_t live;
 
+	ns_rcu_wait();
+	live = drain(c) + drain(c->twin);
 	if (live != 0) {
 		/* They stay valid, so the descriptors do. */
 		ns_warn("kmem_cache_destroy(%s): %lu objects are still live",

@@ -21,6 +21,7 @@
  * 1/64 of the slab holds one, at least that much.
  */
 #include "slab/account.h"
+#include "slab/debug.h"
 
 #include "base/options.h"
 
@@ -111,7 +112,7 @@ int
 ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	       unsigned align, slab_flags_t flags)
 {
-	if (size == 0 || size > NS_SLAB_MAX + 8192u)
+	if (size == 0 || size > 2 * NS_SLAB_MAX)
 		return -EINVAL;
 	if (is_spread(size, align, flags))
 		size += NS_CACHELINE;
@@ -145,6 +146,26 @@ ns_cache_name_bin(struct kmem_cache *c, unsigned id)
 
 uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1];
 
+/* A class may be watched as any cache, by its name, and stays as aligned. */
+static void
+set_up_class(struct kmem_cache *c, unsigned id)
+{
+	unsigned size = class_size(id), align = size & -size, stride;
+	slab_flags_t flags;
+
+	if (id < NS_NSIZES && is_spread(size, 1, 0))
+		align = NS_CACHELINE;
+	c->root = c;
+	c->shares = 1;
+	c->args.align = (unsigned)ns_min(align, COLOR_SPAN);
+	ns_cache_name_bin(c, id);
+	ns_format(c->name, sizeof(c->name), "kmalloc-%u", size);
+	flags = ns_debug_flags_of(c->name);
+	stride = ns_debug_lay_out(c, size, align, flags, size);
+	ns_cache_setup(c, (unsigned)ns_round_up(stride, align), size, align,
+		       flags);
+}
+
 void
 ns_classes_init(struct ns_depot *depots, unsigned nslots)
 {
@@ -152,17 +173,8 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 
 	for (c = 1; c < NS_NCLASS; c++) {
 		struct kmem_cache *cache = &ns_caches[c];
-		unsigned size = class_size(c), align = size & -size;
 
-		if (c < NS_NSIZES && is_spread(size, 1, 0))
-			align = NS_CACHELINE;
-		cache->root = cache;
-		cache->shares = 1;
-		ns_cache_name_bin(cache, c);
-		cache->args.align = (unsigned)ns_min(align, COLOR_SPAN);
-		ns_cache_setup(cache, size, size, cache->args.align, 0);
-		ns_format(cache->name, sizeof(cache->name), "kmalloc-%u",
-			  cache->size);
+		set_up_class(cache, c);
 		cache->depots = depots + c * nslots;
 		for (s = 0; s < nslots; s++) {
 			ns_lock_init(&cache->depots[s].lock, NS_RANK_DEPOT);

@@ -6,14 +6,18 @@
  *    heap's and its magazines stay closed, so no fast path ever has one of its
  *    objects, and no fast path asks.  Its link is behind the object.
  * 2. A zone holds one value while its object is free and another while it is
- *    in use; poison fills a free object, unless a constructor made it.  Both
- *    are painted first when the object is carved: the cache's constructor is
- *    ours, and calls the program's.
+ *    in use; poison fills a free object, unless a constructor made it or
+ *    readers may look at it.  Both are painted first when the object is
+ *    carved: the cache's constructor is ours, and calls the program's.
  * 3. What was overwritten is found when the object changes hands the next
  *    time, or when its slab is given back.  The report names the object, both
  *    tracks, and the first byte; then the process aborts.
  * 4. A cache with a limit is special too, so that each call is counted.
- * 5. What it gives up: a write beyond the zones, and one that leaves the same
+ * 5. malloc's classes are watched by their names, kmalloc-64 for one, from the
+ *    library's wake on; the zone of a block begins where what was asked for
+ *    ends.  Call stacks are taken once the library's constructor has loaded
+ *    what that needs.
+ * 6. What it gives up: a write beyond the zones, and one that leaves the same
  *    values, go unseen; so does a read.
  */
 #include "slab/debug.h"
@@ -22,7 +26,7 @@
 
 #include "base/options.h"
 
-#include <execinfo.h>
+#include <errno.h>
 #include <string.h>
 
 #define LEFT         16u
@@ -51,12 +55,14 @@ flag_of(char letter)
 		return SLAB_TRACE;
 	case 'A':
 		return SLAB_FAILSLAB;
+	case 'L':
+		return NS_SLAB_LEAKS;
 	default:
 		return 0;
 	}
 }
 
-/* The letters at *@s; none are all but T and A.  Moves *@s behind them. */
+/* The letters at *@s; none are the first four.  Moves *@s behind them. */
 static slab_flags_t
 read_flags(const char **s)
 {
@@ -65,7 +71,8 @@ read_flags(const char **s)
 	uint32_t zero = 0;
 
 	if (**s == '\0' || **s == ',' || **s == ';')
-		return NS_DEBUG_FLAGS & ~(SLAB_TRACE | SLAB_FAILSLAB);
+		return SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON |
+		       SLAB_STORE_USER;
 	for (; **s != '\0' && **s != ',' && **s != ';'; ++*s) {
 		flags |= flag_of(**s);
 		if (flag_of(**s) == 0 && **s != '-' &&
@@ -78,11 +85,11 @@ read_flags(const char **s)
 	return flags;
 }
 
-/* Is @name one of the list at *@s?  An empty list has all names. */
+/* Is @name one of the list at *@s?  Moves *@s behind it. */
 static bool
 read_names(const char **s, const char *name)
 {
-	bool found = **s != ',';
+	bool found = false;
 	size_t n;
 
 	while (**s == ',') {
@@ -96,28 +103,22 @@ read_names(const char **s, const char *name)
 	return found;
 }
 
+/* The first block that names it, else the last without names: as the kernel. */
 slab_flags_t
 ns_debug_flags_of(const char *name)
 {
 	const char *s = ns_options.slab_debug;
-	slab_flags_t flags = 0, these;
+	slab_flags_t all = 0, these;
 
 	for (;;) {
 		these = read_flags(&s);
-		if (read_names(&s, name))
-			flags |= these;
+		if (*s != ',')
+			all = these;
+		else if (read_names(&s, name))
+			return these;
 		if (*s++ != ';')
-			return flags;
+			return all;
 	}
-}
-
-void
-ns_debug_prepare(slab_flags_t flags)
-{
-	void *at[1];
-
-	if ((flags & SLAB_STORE_USER) != 0)
-		backtrace(at, 1); /* the first call loads a library */
 }
 
 /* --- painting --- */
@@ -125,16 +126,26 @@ ns_debug_prepare(slab_flags_t flags)
 static bool
 is_poisoned(const struct kmem_cache *c)
 {
-	return (c->flags & SLAB_POISON) != 0 && c->user_ctor == NULL;
+	return (c->flags & SLAB_POISON) != 0 && c->user_ctor == NULL &&
+	       !ns_is_typesafe(c);
+}
+
+/* Where the zone behind an object in use begins. */
+static size_t
+end_of(const struct kmem_cache *c, const char *obj, int value)
+{
+	return value == ZONE_IN_USE ? ns_debug_size(c, obj) : c->objsize;
 }
 
 static void
 paint_zones(const struct kmem_cache *c, char *obj, int value)
 {
+	size_t end = end_of(c, obj, value);
+
 	if (c->zone == 0)
 		return;
 	memset(obj - LEFT, value, LEFT);
-	memset(obj + c->objsize, value, c->zone - c->objsize);
+	memset(obj + end, value, c->zone - end);
 }
 
 static void
@@ -154,6 +165,8 @@ construct(void *obj)
 	const struct kmem_cache *c = ns_slab_of(obj)->cache;
 
 	paint_free(c, obj);
+	if (c->asked != 0)
+		*ns_asked_of(c, obj) = 0;
 	if (c->track != 0)
 		memset(ns_track_of(c, obj), 0, 2 * sizeof(struct ns_track));
 	if (c->user_ctor != NULL)
@@ -166,7 +179,7 @@ ns_debug_lay_out(struct kmem_cache *c, unsigned size, unsigned align,
 {
 	unsigned at = (unsigned)ns_round_up(size, sizeof(void *));
 
-	c->lead = c->zone = c->track = 0;
+	c->lead = c->zone = c->track = c->asked = 0;
 	if ((flags & NS_DEBUG_FLAGS) == 0)
 		return plain;
 	c->use = NS_USE_SPECIAL;
@@ -177,6 +190,10 @@ ns_debug_lay_out(struct kmem_cache *c, unsigned size, unsigned align,
 	}
 	c->link_off = at;
 	at += (unsigned)sizeof(struct ns_free);
+	if (c->id < NS_NCLASS) {
+		c->asked = at;
+		at += (unsigned)sizeof(size_t);
+	}
 	if ((flags & SLAB_STORE_USER) != 0) {
 		c->track = at;
 		at += 2 * (unsigned)sizeof(struct ns_track);
@@ -212,13 +229,14 @@ static void
 check_zones(const struct ns_slab *s, const char *obj, int value)
 {
 	const struct kmem_cache *c = s->cache;
+	size_t end = end_of(c, obj, value);
 
 	if (c->zone == 0)
 		return;
 	check_bytes(s, obj, "written to before its start", obj - LEFT, LEFT,
 		    value);
-	check_bytes(s, obj, "written to behind its end", obj + c->objsize,
-		    c->zone - c->objsize, value);
+	check_bytes(s, obj, "written to behind its end", obj + end,
+		    c->zone - end, value);
 }
 
 static void
@@ -245,9 +263,12 @@ trace(const struct kmem_cache *c, const char *what, const void *obj)
 bool
 ns_debug_fails(struct kmem_cache *c, gfp_t gfp)
 {
-	return (c->flags & SLAB_FAILSLAB) != 0 && ns_options.failslab != 0 &&
-	       (gfp & __GFP_NOFAIL) == 0 &&
-	       ns_add_relaxed(&c->requests, 1ul) % ns_options.failslab == 0;
+	if ((c->flags & SLAB_FAILSLAB) == 0 || ns_options.failslab == 0 ||
+	    (gfp & __GFP_NOFAIL) != 0 ||
+	    ns_add_relaxed(&c->requests, 1ul) % ns_options.failslab != 0)
+		return false;
+	errno = ENOMEM;
+	return true;
 }
 
 /* A limit is one for a cache and its twin. */
@@ -257,8 +278,9 @@ counted_by(struct kmem_cache *c)
 	return c->original != NULL ? c->original : c;
 }
 
-bool
-ns_debug_charge(struct kmem_cache *c)
+/* One more object is in use, unless that is above the limit. */
+static bool
+charge(struct kmem_cache *c)
 {
 	uint64_t taken;
 
@@ -273,23 +295,42 @@ ns_debug_charge(struct kmem_cache *c)
 	return true;
 }
 
-void
-ns_debug_uncharge(struct kmem_cache *c)
+static void
+uncharge(struct kmem_cache *c)
 {
 	if (c->limit != 0)
 		ns_sub_relaxed(&counted_by(c)->taken, 1ul);
 }
 
-void
-ns_debug_alloc(const struct kmem_cache *c, void *obj)
+static ns_noinline void
+hand_out(const struct kmem_cache *c, char *obj, size_t size)
 {
 	check_free(ns_slab_of(obj), obj);
+	if (c->asked != 0)
+		*ns_asked_of(c, obj) = size;
 	paint_zones(c, obj, ZONE_IN_USE);
 	if (is_poisoned(c))
-		memset(obj, POISON_FRESH, c->objsize);
+		memset(obj, POISON_FRESH, size);
 	if (c->track != 0)
 		ns_track_set(ns_track_of(c, obj));
 	trace(c, "alloc", obj);
+}
+
+void *
+ns_debug_take(struct kmem_cache *c, size_t size, unsigned slot, gfp_t gfp)
+{
+	void *obj;
+
+	if (!charge(c)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	obj = ns_cache_alloc(c, slot, gfp);
+	if (obj != NULL)
+		hand_out(c, obj, size);
+	else
+		uncharge(c);
+	return obj;
 }
 
 void
@@ -300,16 +341,14 @@ ns_debug_free(const struct ns_slab *s, void *obj)
 
 	if (s->first + (size_t)i * s->size != (char *)obj ||
 	    i >= ns_load_relaxed(&s->marked) ||
-	    ns_free_of(c, obj)->mark == s->mark) {
-		ns_debug_about(s, obj);
+	    ns_free_of(c, obj)->mark == s->mark)
 		return;
-	}
 	check_zones(s, obj, ZONE_IN_USE);
 	paint_free(c, obj);
 	if (c->track != 0)
 		ns_track_set(ns_track_of(c, obj) + 1);
 	trace(c, "free", obj);
-	ns_debug_uncharge(c);
+	uncharge(c);
 	if ((c->flags & SLAB_ACCOUNT) != 0)
 		ns_account_uncharge(*ns_account_of(s, obj),
 				    ns_account_price(c));

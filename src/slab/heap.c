@@ -30,6 +30,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 
 	ns_lock_init(&h->lock, NS_RANK_HEAP);
 	h->slot = slot;
+	h->node = ns_topo.node_of_slot[slot];
 	h->window = ns_window_of(slot);
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
@@ -183,7 +184,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 static void
 renew(struct ns_slab *s)
 {
-	if (s->cache->ctor != NULL)
+	if (s->cache->ctor != NULL || ns_is_typesafe(s->cache))
 		return;
 	ns_store_release(&s->free, NULL);
 	ns_store_relaxed(&s->parked, 0u);

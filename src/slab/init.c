@@ -14,11 +14,12 @@
  * first malloc came before environ was set.  It does not wake the library up:
  * a program that never allocates pays nothing.
  */
-#include "slab/slab.h"
+#include "slab/debug.h"
 
 #include "base/options.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { ASLEEP, AWAKE, FAILED };
 static uint32_t state; /* [a] written under ns_wake_lock */
@@ -80,4 +81,13 @@ construct(int argc, char **argv, char **envp)
 	if (!ns_options_read(NULL) && ns_options_read(envp) && ns_is_awake())
 		ns_policy_init();
 	ns_fork_init();
+	/* malloc cannot, in the middle of who knows what. */
+	if (strcmp(ns_options.slab_debug, "-") != 0)
+		ns_debug_prepare(SLAB_STORE_USER);
+}
+
+__attribute__((destructor)) static void
+destruct(void)
+{
+	ns_debug_exit();
 }

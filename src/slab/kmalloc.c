@@ -16,19 +16,6 @@ alignment(size_t size)
 	return ns_is_pow2(size) ? size : 1;
 }
 
-/* The block itself, on @slot or at home. */
-static void *
-alloc_block(size_t size, unsigned slot, gfp_t flags)
-{
-	struct ns_retry r = { .gfp = flags, .slot = slot };
-	void *p;
-
-	do
-		p = ns_alloc_on(size, alignment(size), slot, r.gfp);
-	while (p == NULL && ns_retry(&r));
-	return p;
-}
-
 /* For the thread's account: an object of the class's twin, or a run. */
 static void *
 alloc_charged(size_t size, unsigned slot, gfp_t flags)
@@ -45,7 +32,7 @@ alloc_charged(size_t size, unsigned slot, gfp_t flags)
 		errno = ENOMEM;
 		return NULL;
 	}
-	p = alloc_block(size, slot, flags);
+	p = ns_alloc_on(size, alignment(size), slot, flags);
 	if (p != NULL)
 		ns_large_charged(p, payer);
 	else
@@ -53,6 +40,7 @@ alloc_charged(size_t size, unsigned slot, gfp_t flags)
 	return p;
 }
 
+/* The block itself, on @slot or at home. */
 static ns_noinline void *
 alloc_slow(size_t size, unsigned slot, gfp_t flags)
 {
@@ -66,7 +54,7 @@ alloc_slow(size_t size, unsigned slot, gfp_t flags)
 	}
 	if ((flags & __GFP_ACCOUNT) != 0 && ns_account_for(NULL) != NULL)
 		return alloc_charged(size, slot, flags);
-	return alloc_block(size, slot, flags);
+	return ns_alloc_on(size, alignment(size), slot, flags);
 }
 
 ns_export void *

@@ -50,6 +50,7 @@ struct ns_heap ns_heap_none = {
 	.cpu_word = &(const uint32_t){ 0 },
 	.cpu = 1,
 	.slot = NS_NO_SLOT,
+	.node = NUMA_NO_NODE,
 	.bin_of = { [0 ... NS_DIRECT_MAX / 16] = NS_HEAP_HEADER },
 	.bin = { { .top = none, .limit = none, .items = none } },
 };
@@ -59,9 +60,13 @@ ns_bad_free(const void *p, const char *why)
 {
 	struct ns_unit *u = ns_run_of(p);
 	const struct kmem_cache *c = NULL;
+	const struct ns_slab *s;
 
-	if (u != NULL && u->kind == NS_KIND_SLAB)
-		c = ((struct ns_slab *)(void *)u)->cache;
+	if (u != NULL && u->kind == NS_KIND_SLAB) {
+		s = (const struct ns_slab *)(const void *)u;
+		c = s->cache;
+		ns_debug_about(s, p);
+	}
 	ns_fatal("invalid free of %p: %s (cache %s, node %d)", p, why,
 		 c != NULL ? c->name : "none", numaslab_node_of(p));
 }

@@ -28,7 +28,8 @@ bool
 ns_cache_may_merge(const struct kmem_cache_args *args, slab_flags_t flags)
 {
 	return ns_options.slab_merge != 0 &&
-	       (flags & (SLAB_NO_MERGE | SLAB_ACCOUNT | NS_DEBUG_FLAGS)) == 0 &&
+	       (flags & (SLAB_NO_MERGE | SLAB_ACCOUNT | SLAB_MEM_SPREAD |
+			 SLAB_TYPESAFE_BY_RCU | NS_DEBUG_FLAGS)) == 0 &&
 	       args->ctor == NULL && !args->use_freeptr_offset &&
 	       args->limit == 0 && args->sheaf_capacity == 0 &&
 	       args->policy == NULL;

@@ -46,20 +46,9 @@ place(struct kmem_cache *c)
 static void *
 try_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 {
-	void *obj = NULL;
-
 	if (c->placed && slot == NS_NO_SLOT)
 		slot = place(c);
-	if (!ns_debug_charge(c)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	obj = ns_cache_alloc(c, slot, gfp);
-	if (obj != NULL)
-		ns_debug_alloc(c, obj);
-	else
-		ns_debug_uncharge(c);
-	return obj;
+	return ns_debug_take(c, c->objsize, slot, gfp);
 }
 
 /* No object at hand: here the flags matter. */
@@ -154,7 +143,7 @@ ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
 	return obj;
 }
 
-ns_inline void *
+static void *
 alloc_at(struct kmem_cache *c, struct ns_heap *h, unsigned slot, gfp_t flags)
 {
 	void *obj = NULL;
@@ -166,12 +155,23 @@ alloc_at(struct kmem_cache *c, struct ns_heap *h, unsigned slot, gfp_t flags)
 	return ns_likely(obj != NULL) ? obj : alloc_slow(c, slot, flags);
 }
 
-ns_export void *
-kmem_cache_alloc(struct kmem_cache *c, gfp_t flags)
+static ns_noinline void *
+alloc_home_slow(struct kmem_cache *c, gfp_t flags)
 {
 	struct ns_heap *h = ns_home;
 
 	return alloc_at(c, ns_at_home(h) ? h : NULL, NS_NO_SLOT, flags);
+}
+
+ns_export void *
+kmem_cache_alloc(struct kmem_cache *c, gfp_t flags)
+{
+	struct ns_heap *h = ns_home;
+	void *obj = NULL;
+
+	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 && ns_at_home(h)))
+		obj = pop_from(h, c);
+	return ns_likely(obj != NULL) ? obj : alloc_home_slow(c, flags);
 }
 
 static ns_noinline void *
@@ -201,24 +201,19 @@ kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
 	return kmem_cache_alloc(c, flags | __GFP_ZERO);
 }
 
-ns_export void
-kmem_cache_free(struct kmem_cache *c, void *obj)
+/* Not of the home node, free already, or no object of the cache at all. */
+static ns_noinline void
+free_slow(const struct kmem_cache *c, void *obj)
 {
-	struct ns_heap *h = ns_home;
-	struct ns_slab *s = ns_slab_in(&h->window, obj);
-	uint32_t bin = c->bin;
+	const struct ns_slab *s;
 	struct ns_unit *u;
 
-	if (ns_likely(ns_is_object_of(s, bin, obj) && bin < h->bins_end)) {
-		ns_free_home(h, s, bin, obj, c->link_off);
-		return;
-	}
 	if (obj == NULL)
 		return;
 	u = ns_run_of(obj);
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_bad_free(obj, "not an object of a cache");
-	s = (struct ns_slab *)(void *)u;
+	s = (const struct ns_slab *)(const void *)u;
 	if (s->cache != c->root && s->cache->original != c->root) {
 		ns_debug_about(s, obj);
 		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
@@ -226,4 +221,18 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 			 obj, c->name, s->cache->name, numaslab_node_of(obj));
 	}
 	ns_slab_free(obj);
+}
+
+ns_export void
+kmem_cache_free(struct kmem_cache *c, void *obj)
+{
+	struct ns_heap *h = ns_home;
+	struct ns_slab *s = ns_slab_in(&h->window, obj);
+	uint32_t bin = c->bin;
+
+	/* A bin that the heap never used is zero, and full. */
+	if (ns_likely(ns_is_object_of(s, bin, obj)))
+		ns_free_home(h, s, bin, obj, c->link_off);
+	else
+		free_slow(c, obj);
 }

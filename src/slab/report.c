@@ -4,8 +4,9 @@
  *
  * Tracks are taken by glibc's unwinder, which once loaded allocates nothing
  * (ns_debug_prepare loads it).  Names of functions are looked up only here, on
- * the way to an abort, or for a leak at kmem_cache_destroy.
+ * the way to an abort, or for a leak at kmem_cache_destroy or exit.
  */
+#include "base/options.h"
 #include "page/pool.h"
 #include "slab/debug.h"
 
@@ -16,12 +17,27 @@
 #define SKIPPED   2 /* frames: ns_track_set and its caller */
 #define LEAKS_MAX 8u
 
+static uint32_t is_loaded; /* [a] the unwinder */
+
+void
+ns_debug_prepare(slab_flags_t flags)
+{
+	void *at[1];
+
+	if ((flags & SLAB_STORE_USER) == 0)
+		return;
+	backtrace(at, 1); /* the first call loads a library */
+	ns_store_release(&is_loaded, 1u);
+}
+
 ns_noinline void
 ns_track_set(struct ns_track *t)
 {
 	void *at[NS_STACK + SKIPPED];
-	int n = backtrace(at, NS_STACK + SKIPPED) - SKIPPED;
+	int n = 0;
 
+	if (ns_load_acquire(&is_loaded))
+		n = backtrace(at, NS_STACK + SKIPPED) - SKIPPED;
 	t->thread = (uint32_t)ns_os_tid();
 	t->depth = n > 0 ? (uint32_t)n : 0;
 	memcpy(t->at, at + SKIPPED, t->depth * sizeof(void *));
@@ -55,7 +71,8 @@ tell_track(const char *what, const struct ns_track *t)
 static bool
 is_free(const struct ns_slab *s, const char *obj)
 {
-	return ns_free_of(s->cache, (void *)obj)->mark == s->mark;
+	return ns_is_parked(s, obj) ||
+	       ns_free_of(s->cache, (void *)obj)->mark == s->mark;
 }
 
 static void
@@ -63,8 +80,8 @@ tell(const struct ns_slab *s, const char *obj)
 {
 	const struct kmem_cache *c = s->cache;
 
-	ns_warn("  object %p of %u bytes, cache %s, node %d: %s", obj,
-		c->objsize, c->name, numaslab_node_of(obj),
+	ns_warn("  object %p of %zu bytes, cache %s, node %d: %s", obj,
+		ns_debug_size(c, obj), c->name, numaslab_node_of(obj),
 		is_free(s, obj) ? "free" : "in use");
 	if (c->track == 0)
 		return;
@@ -72,36 +89,62 @@ tell(const struct ns_slab *s, const char *obj)
 	tell_track("freed", ns_track_of(c, obj) + 1);
 }
 
-void
-ns_debug_about(const struct ns_slab *s, const void *p)
+/* The object that @p lies in; NULL: none that ever was one. */
+static const char *
+object_at(const struct ns_slab *s, const char *p)
 {
 	uint32_t i = ns_index_of(s, p);
 
-	if (ns_is_special(s->cache) && i < ns_load_relaxed(&s->marked))
-		tell(s, s->first + (size_t)i * s->size);
+	return i < ns_load_relaxed(&s->marked) ? s->first + (size_t)i * s->size
+					       : NULL;
 }
 
-static void
-tell_live(const struct ns_slab *s, unsigned *told)
+void
+ns_debug_about(const struct ns_slab *s, const void *p)
 {
-	for (uint32_t i = 0; i < s->carved && *told < LEAKS_MAX; i++) {
+	const char *obj = object_at(s, p);
+
+	if (ns_is_special(s->cache) && obj != NULL)
+		tell(s, obj);
+}
+
+ns_export bool
+kmem_dump_obj(void *p)
+{
+	struct ns_unit *u = ns_run_of(p);
+	const struct ns_slab *s = (const struct ns_slab *)(const void *)u;
+	const char *obj;
+
+	if (u == NULL || u->kind != NS_KIND_SLAB)
+		return false;
+	obj = object_at(s, p);
+	if (obj == NULL)
+		return false;
+	ns_warn("%p is %zu bytes into", p, (size_t)((char *)p - obj));
+	tell(s, obj);
+	return true;
+}
+
+/* Counts the live objects, and tells of the first. */
+static void
+tell_live(const struct ns_slab *s, uint64_t *live)
+{
+	for (uint32_t i = 0; i < s->carved; i++) {
 		const char *obj = s->first + (size_t)i * s->size;
 
-		if (is_free(s, obj))
-			continue;
-		tell(s, obj);
-		++*told;
+		if (!is_free(s, obj) && (*live)++ < LEAKS_MAX)
+			tell(s, obj);
 	}
 }
 
 /* Full slabs are in no list: the descriptors know them. */
-void
+uint64_t
 ns_debug_leaks(const struct kmem_cache *c)
 {
-	unsigned told = 0;
+	uint64_t live = 0;
 
 	if (!ns_is_special(c))
-		return;
+		return 0;
 	for (unsigned slot = 0; slot < ns_topo.nslots; slot++) {
 		const struct ns_pool *p = &ns_pools[slot];
 		struct ns_unit *u = ns_units + p->first * NS_EXTENT_UNITS;
@@ -109,6 +152,29 @@ ns_debug_leaks(const struct kmem_cache *c)
 		for (size_t n = p->committed * NS_EXTENT_UNITS; n > 0; n--, u++)
 			if (ns_load_acquire(&u->kind) == NS_KIND_SLAB &&
 			    ((struct ns_slab *)(void *)u)->cache == c)
-				tell_live((struct ns_slab *)(void *)u, &told);
+				tell_live((struct ns_slab *)(void *)u, &live);
 	}
+	return live;
+}
+
+static int
+tell_leaks(struct kmem_cache *c, void *arg)
+{
+	uint64_t live;
+
+	(void)arg;
+	if ((c->flags & NS_SLAB_LEAKS) == 0)
+		return 0;
+	live = ns_debug_leaks(c);
+	if (live != 0)
+		ns_warn("exit: %lu objects of cache %s are still live",
+			(unsigned long)live, c->name);
+	return 0;
+}
+
+void
+ns_debug_exit(void)
+{
+	if (ns_is_awake() && strchr(ns_options.slab_debug, 'L') != NULL)
+		kmem_cache_for_each(tell_leaks, NULL);
 }

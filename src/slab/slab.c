@@ -45,11 +45,12 @@
  * 5. The count includes objects that are in no list: those of parked pages
  *    (park.c), which whoever adopts the slab puts back.
  *
- * 6. A destructor runs without a lock, but slabs are deleted under some.  So a
- *    slab of a cache that has one is buried first, and goes in the next call on
- *    the cache that holds none, or when memory is short.  What died otherwise
- *    (a thread ended, malloc looked after its heap) waits for that.  fork()'s
- *    child loses what another thread was just destructing.
+ * 6. A destructor runs without a lock, and so does what rcu.c calls, but slabs
+ *    are deleted under some.  So a slab that waits for either is buried first,
+ *    and goes in the next call on its cache that holds none; one that waits for
+ *    its destructor also when memory is short.  What died otherwise (a thread
+ *    ended, malloc looked after its heap) waits for that.  fork()'s child loses
+ *    what another thread was just about to do.
  *
  * 7. ABA: a push is a CAS of the whole word.  If the word returned to the
  *    same state, head and count, then the list again begins with that head,
@@ -206,7 +207,7 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	return s;
 }
 
-/* Deleted but for its objects.  A stack that is taken as a whole: no ABA. */
+/* Deleted but for its run.  A stack that is taken as a whole: no ABA. */
 static void
 bury(struct ns_slab *s)
 {
@@ -230,24 +231,34 @@ ns_slab_delete(struct ns_slab *s)
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
 	if ((s->cache->flags & SLAB_RECLAIM_ACCOUNT) != 0)
 		ns_pool_count_reclaimable(s->slot, -(int64_t)s->cache->units);
-	if (s->cache->dtor != NULL)
+	if (s->cache->dtor != NULL || ns_is_typesafe(s->cache))
 		bury(s);
 	else
 		ns_run_free((struct ns_unit *)(void *)s, false);
 }
 
-/* The destructor's turn: no lock is held, and nobody else has the slabs. */
 void
-ns_slabs_destruct(struct kmem_cache *c)
+ns_slab_dissolve(struct ns_slab *s)
+{
+	const struct kmem_cache *c = s->cache;
+
+	for (uint32_t i = 0; c->dtor != NULL && i < s->carved; i++)
+		c->dtor(s->first + (size_t)i * s->size);
+	ns_run_free((struct ns_unit *)(void *)s, false);
+}
+
+void
+ns_slabs_finish(struct kmem_cache *c)
 {
 	/* Pairs with the CAS in bury. */
 	struct ns_slab *s = ns_xchg_acquire(&c->dead, NULL), *next;
 
 	for (; s != NULL; s = next) {
 		next = s->free;
-		for (uint32_t i = 0; i < s->carved; i++)
-			c->dtor(s->first + (size_t)i * s->size);
-		ns_run_free((struct ns_unit *)(void *)s, false);
+		if (ns_is_typesafe(c))
+			ns_rcu_defer(s);
+		else
+			ns_slab_dissolve(s);
 	}
 }
 

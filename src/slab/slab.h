@@ -28,6 +28,7 @@
 
 #include "numaslab/kmem.h"
 #include "numaslab/numaslab.h"
+#include "numaslab/rcu.h"
 #include "page/page.h"
 
 #include <errno.h>
@@ -85,19 +86,24 @@ struct ns_slab {
 	uint16_t spare;           /* [I] of size, not the user's */
 	uint32_t size;            /* [I] distance of objects */
 	/* second cache line */
-	uint64_t remote;        /* [a] state, list and count: see slab.c */
-	struct ns_heap *owner;  /* [a] written by the owner, others compare */
-	void *free;             /* [o] free list, the last freed first */
-	uint32_t carved;        /* [h] objects that may be in use or free */
-	uint32_t parked;        /* [d] pages given back; others look (park.c) */
-	uint16_t used;          /* [o] objects not in free: allocated, or in
-				   magazines, or freed by others and not
-				   collected */
-	uint16_t marked;        /* [h] objects that ever were carved; others
-				   look */
-	uint16_t nobj;          /* [I] */
-	uint16_t seen;          /* [a] of park.c */
-	struct ns_list link;    /* [h] bin's list, or [d] depot's */
+	uint64_t remote;       /* [a] state, list and count: see slab.c */
+	struct ns_heap *owner; /* [a] written by the owner, others compare */
+	uint32_t carved;       /* [h] objects that may be in use or free */
+	uint32_t parked;       /* [d] pages given back; others look (park.c) */
+	uint16_t used;         /* [o] objects not in free: allocated, or in
+				  magazines, or freed by others and not
+				  collected */
+	uint16_t marked;       /* [h] objects that ever were carved; others
+				  look */
+	uint16_t nobj;         /* [I] */
+	uint16_t seen;         /* [a] of park.c */
+	union {
+		struct {
+			void *free;          /* [o] the last freed first */
+			struct ns_list link; /* [h] bin's, or [d] depot's */
+		};
+		struct kmem_rcu_head rcu; /* of a deleted one: rcu.c */
+	};
 	struct ns_depot *depot; /* [a] written under the depot's lock */
 };
 _Static_assert(offsetof(struct ns_slab, remote) == NS_CACHELINE, "two lines");
@@ -151,8 +157,9 @@ struct ns_heap {
 	struct ns_window window;  /* [I] of the slot */
 	uint64_t frees;           /* [o] frees that took the fast path */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
-	uint32_t nbins;           /* [o] bins from here on were never used */
-	uint32_t bins_end;        /* [o] and where they begin */
+	int32_t node;             /* [I] the slot's; of none -1 */
+	uint32_t bins_end;        /* [o] where the bins never used begin */
+	uint32_t nbins;           /* [o] bins from here on are zero */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
@@ -222,22 +229,23 @@ struct kmem_cache {
 	uint32_t lead;     /* [I] bytes before a slab's first object */
 	uint32_t zone;     /* [I] end of the zone behind an object, or 0 */
 	uint32_t track;    /* [I] offset of its two tracks, or 0 */
+	uint32_t asked;    /* [I] and of the size a block was asked for */
 	uint64_t limit;    /* [I] objects in use at most, or 0 */
 	uint64_t taken;    /* [a] objects in use, if there is a limit */
 	uint64_t requests; /* [a] under SLAB_FAILSLAB */
 	struct numaslab_account *account; /* [I] its own, or NULL */
-	struct kmem_cache *root; /* [I] itself, or what it is merged into */
-	uint32_t shares;         /* [a] of a root: its names, written under
-				    [c]; 0: it is being destroyed */
-	bool named;              /* [c] not destroyed yet */
-	bool placed;             /* [I] by a policy of its own, which is */
-	struct ns_policy policy; /* [I] this */
-	uint32_t last_slot;      /* [a] where interleave is */
-	void (*dtor)(void *);    /* [I] or NULL */
-	uint32_t settling;       /* [a] ns_caches_settle is at it, so often;
-				    written under [c] */
-	struct ns_slab *dead;    /* [a] a stack, of those that wait for it */
-	struct kmem_cache *twin; /* [a] for __GFP_ACCOUNT, or NULL */
+	struct kmem_cache *root;     /* [I] itself, or what it is merged into */
+	uint32_t shares;             /* [a] of a root: its names, written under
+					[c]; 0: it is being destroyed */
+	bool named;                  /* [c] not destroyed yet */
+	bool placed;                 /* [I] by a policy of its own, which is */
+	struct ns_policy policy;     /* [I] this */
+	uint32_t last_slot;          /* [a] where interleave is */
+	void (*dtor)(void *);        /* [I] or NULL */
+	uint32_t settling;           /* [a] ns_caches_settle is at it, so often;
+					written under [c] */
+	struct ns_slab *dead;        /* [a] a stack: slab.c, 6 */
+	struct kmem_cache *twin;     /* [a] for __GFP_ACCOUNT, or NULL */
 	struct kmem_cache *original; /* [I] whose twin it is, or NULL */
 	struct kmem_cache_args args; /* [I] it was made with */
 	struct ns_depot *depots;     /* [I] by slot */
@@ -322,6 +330,13 @@ ns_is_special(const struct kmem_cache *c)
 	return c->use == NS_USE_SPECIAL;
 }
 
+/* Readers may look at a free object, and find it as it was. */
+ns_inline bool
+ns_is_typesafe(const struct kmem_cache *c)
+{
+	return (c->flags & SLAB_TYPESAFE_BY_RCU) != 0;
+}
+
 /* class.c: size classes and the geometry of slabs. */
 extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
@@ -334,7 +349,8 @@ int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 
 /*
  * What the layers above allocate with (alloc.c).  @slot: NS_NO_SLOT means
- * home.  All return NULL with errno ENOMEM; a bad pointer aborts.
+ * home; ns_alloc_on tries as hard as @gfp says.  All return NULL with errno
+ * ENOMEM; a bad pointer aborts.
  */
 void *ns_alloc_mid(size_t size); /* sizes above NS_DIRECT_MAX */
 void *ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp);
@@ -366,21 +382,20 @@ ns_slot_of_node(int node)
 /*
  * The thread's heap on a named node, or ns_heap_none: no such node, none of
  * its heaps there yet, or nobody is awake.  No call, and the home node's in
- * two comparisons.
+ * one comparison.
  */
 ns_inline struct ns_heap *
 ns_heap_on(int node)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_thread *t;
+	struct ns_thread *t = h->thread;
 	unsigned slot;
 
+	if (node == h->node)
+		return h;
 	if (ns_unlikely((unsigned)node >= NS_MAX_NODES))
 		return &ns_heap_none;
 	slot = ns_load_relaxed(&ns_topo.usable[node]);
-	if (slot == h->slot)
-		return h;
-	t = h->thread;
 	if (ns_unlikely(t == NULL || slot >= t->nslots))
 		return &ns_heap_none;
 	h = t->slot[slot].heap;
@@ -459,7 +474,6 @@ struct ns_slab *ns_slab_new(struct kmem_cache *c, unsigned slot,
 			    unsigned flags);
 void ns_slab_set_carved(struct ns_slab *s, uint32_t carved);
 void ns_slab_delete(struct ns_slab *s);
-void ns_slabs_destruct(struct kmem_cache *c);
 enum ns_push ns_slab_push(struct ns_slab *s, void **objs, unsigned n);
 void *ns_slab_collect(struct ns_slab *s, uint32_t *count);
 bool ns_slab_let_go_full(struct ns_slab *s);
@@ -477,12 +491,21 @@ uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
 /* The depot of a new cache; its lock outlives caches and is the caller's. */
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
 
-/* After a call on @c, with no lock held: its destructor's turn. */
+/*
+ * What is left to be done for deleted slabs: destructors, and grace periods.
+ *
+ * ns_slabs_settle - after a call on @c, with no lock held: for all that have
+ * been buried.
+ * ns_slab_dissolve - for one, whose objects nobody looks at any more.
+ */
+void ns_slabs_finish(struct kmem_cache *c);
+void ns_slab_dissolve(struct ns_slab *s);
+
 ns_inline void
 ns_slabs_settle(struct kmem_cache *c)
 {
 	if (ns_unlikely(ns_load_relaxed(&c->dead) != NULL))
-		ns_slabs_destruct(c);
+		ns_slabs_finish(c);
 }
 
 /* thread.c: the registry of threads. */
@@ -509,6 +532,18 @@ bool ns_park(struct ns_slab *s);
 void ns_unpark(struct ns_slab *s);
 bool ns_park_knock(struct ns_slab *s);
 bool ns_depots_park(void); /* true: look again in a while */
+
+/*
+ * rcu.c: memory that waits for a grace period.
+ *
+ * ns_rcu_defer - @s, which was deleted, is dissolved after one.
+ * ns_rcu_barrier - until all that were deferred are; or, of blocks given to
+ * kfree_rcu, ns_rcu_wait.
+ */
+bool ns_rcu_is_set(void);
+void ns_rcu_defer(struct ns_slab *s);
+void ns_rcu_barrier(void);
+void ns_rcu_wait(void);
 
 /*
  * cache.c

@@ -81,7 +81,7 @@ heap_new(unsigned slot)
 		h = (struct ns_heap *)(void *)ns_unit_addr(u);
 		/* Most of it will never be used. */
 		if (!u->zero && ns_os_purge(h, NS_HEAP_UNITS * NS_UNIT) != 0)
-			memset(h, 0, NS_HEAP_HEADER);
+			memset(h, 0, NS_UNIT);
 		ns_run_publish(u, NS_KIND_HEAP);
 	}
 	ns_heap_reset(h, slot);

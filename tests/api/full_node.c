@@ -4,20 +4,11 @@
  * when all are full NULL and ENOMEM, all or nothing, and room again later.
  * Four nodes of 8 MiB.
  */
-#include <numaslab/kmem.h>
-#include <numaslab/numaslab.h>
+#include "tests/api/full.h"
 
-#include "tests/test.h"
+#define BULK (LIMIT / SIZE)
 
-#define NODES 4
-#define LIMIT (8ul << 20)
-#define SIZE  4000u
-#define MOST  (NODES * LIMIT / SIZE + 1)
-#define BULK  (LIMIT / SIZE)
-
-static void *objs[MOST], *bulk[BULK];
-static unsigned n;
-static struct kmem_cache *cache;
+static void *bulk[BULK];
 
 static struct numaslab_node_stat
 stat_of(int node)
@@ -109,10 +100,7 @@ int
 main(int argc, char **argv)
 {
 	(void)argc;
-	test_env(argv, "NUMASLAB_FAKE_NODES", "4");
-	test_env(argv, "NUMASLAB_NODE_LIMIT", "8M");
-	cache = kmem_cache_create("full", SIZE, 0, 0, NULL);
-	REQUIRE(cache != NULL);
+	full_start(argv);
 	test_strict_fails_when_full();
 	test_spill_to_the_nearest();
 	test_all_full();

@@ -3,20 +3,9 @@
  * gfp.h: which flags go together, and what each of them does when the nodes
  * are full.  Four nodes of 8 MiB, 512 KiB of each in reserve.
  */
-#include <numaslab/kmem.h>
-#include <numaslab/numaslab.h>
-
-#include "tests/test.h"
+#include "tests/api/full.h"
 
 #include <pthread.h>
-
-#define NODES 4
-#define SIZE  4000u
-#define MOST  20000u
-
-static void *objs[MOST];
-static unsigned n;
-static struct kmem_cache *cache;
 
 static void
 no_ctor(void *obj)
@@ -215,10 +204,7 @@ int
 main(int argc, char **argv)
 {
 	(void)argc;
-	test_env(argv, "NUMASLAB_FAKE_NODES", "4");
-	test_env(argv, "NUMASLAB_NODE_LIMIT", "8M");
-	cache = kmem_cache_create("full", SIZE, 0, 0, NULL);
-	REQUIRE(cache != NULL);
+	full_start(argv);
 	test_good();
 	test_bad();
 	test_reserve();

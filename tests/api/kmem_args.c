@@ -285,16 +285,34 @@ test_policies(void)
 
 /* Object by object, and evenly. */
 static void
-test_interleave(void)
+check_interleaves(struct kmem_cache *c)
 {
-	const struct kmem_cache_args args = { .policy = "interleave" };
-	struct kmem_cache *c = create("spread", SIZE, &args, 0);
 	unsigned on[NODES];
 
 	for (unsigned round = 0; round < 3; round++) {
 		count_nodes(c, on);
 		for (unsigned n = 0; n < NODES; n++)
 			CHECK_EQ(on[n], MANY / NODES);
+	}
+	kmem_cache_destroy(c);
+}
+
+static void
+test_interleave(void)
+{
+	struct kmem_cache_args args = { .policy = "interleave" };
+	struct kmem_cache *c;
+	void *p;
+
+	check_interleaves(create("interleaved", SIZE, &args, 0));
+	args.policy = NULL;
+	check_interleaves(create("spread", SIZE, &args, SLAB_MEM_SPREAD));
+	args.policy = "bind=2"; /* comes first */
+	c = create("bound", SIZE, &args, SLAB_MEM_SPREAD);
+	for (int i = 0; i < 2 * NODES; i++) {
+		p = kmem_cache_alloc(c, GFP_KERNEL);
+		CHECK_EQ(numaslab_node_of(p), 2);
+		kmem_cache_free(c, p);
 	}
 	kmem_cache_destroy(c);
 }

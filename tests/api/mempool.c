@@ -173,6 +173,130 @@ test_kinds(void)
 	CHECK_EQ(kmem_cache_shrink(cache), 0);
 }
 
+static void
+test_init(void)
+{
+	mempool_t m, zero;
+
+	memset(&zero, 0, sizeof(zero));
+	memset(&m, 0xff, sizeof(m));
+	allocated = freed = 0;
+	CHECK_EQ(mempool_init(&m, 6, counted_alloc, counted_free, cache), 0);
+	CHECK_EQ(allocated, 6);
+	CHECK(mempool_initialized(&m));
+	CHECK(mempool_is_saturated(&m));
+	mempool_free(mempool_alloc_preallocated(&m), &m);
+	mempool_exit(&m);
+	CHECK_EQ(freed, 6);
+	CHECK(!mempool_initialized(&m));
+	mempool_exit(&m);
+	mempool_exit(&zero);
+	CHECK(!mempool_initialized(&zero));
+	CHECK_EQ(freed, 6);
+
+	CHECK_EQ(mempool_init_slab_pool(&m, 3, cache), 0);
+	mempool_exit(&m);
+	CHECK_EQ(mempool_init_kmalloc_pool(&m, 3, 5000), 0);
+	CHECK(ksize(mempool_alloc_preallocated(&m)) >= 5000);
+	mempool_exit(&m);
+	CHECK_EQ(mempool_init_node(&m, 3, mempool_alloc_slab, mempool_free_slab,
+				   cache, GFP_NOWAIT, 0),
+		 0);
+	mempool_exit(&m);
+
+	CHECK_ERRNO(mempool_init(&m, 0, counted_alloc, counted_free, cache), -1,
+		    EINVAL);
+	CHECK_ERRNO(mempool_init(&m, 1, counted_alloc, NULL, cache), -1,
+		    EINVAL);
+	CHECK_ERRNO(mempool_init(&m, 1, NULL, counted_free, cache), -1, EINVAL);
+	CHECK_ERRNO(mempool_init_node(&m, 1, counted_alloc, counted_free, cache,
+				      GFP_KERNEL, 77),
+		    -1, EINVAL);
+	CHECK_ERRNO(mempool_init(&m, 4, never, counted_free, cache), -1,
+		    ENOMEM);
+	CHECK(!mempool_initialized(&m));
+}
+
+/* The functions of the ready-made pools, by themselves. */
+static void
+test_element_functions(void)
+{
+	void *p = mempool_alloc_slab(GFP_KERNEL, cache);
+	void *q = mempool_kmalloc(GFP_KERNEL, (void *)700);
+
+	CHECK(ksize(p) >= SIZE);
+	CHECK(ksize(q) >= 700);
+	mempool_free_slab(p, cache);
+	mempool_kfree(q, (void *)700);
+	CHECK_EQ(kmem_cache_shrink(cache), 0);
+}
+
+static unsigned left; /* elements that few has */
+
+static void *
+few(gfp_t flags, void *data)
+{
+	if (left == 0)
+		return NULL;
+	left--;
+	return counted_alloc(flags, data);
+}
+
+/* How many there are ready, which are taken and put back. */
+static unsigned
+ready_in(mempool_t *m)
+{
+	void *p[64];
+	unsigned i, ready = 0;
+
+	while (ready < 64 && (p[ready] = mempool_alloc_preallocated(m)) != NULL)
+		ready++;
+	for (i = 0; i < ready; i++)
+		mempool_free(p[i], m);
+	return ready;
+}
+
+static void
+test_resize(void)
+{
+	mempool_t *m;
+	void *p[3];
+
+	allocated = freed = 0;
+	left = 20;
+	m = mempool_create(4, few, counted_free, cache);
+	REQUIRE(m != NULL);
+	CHECK_EQ(mempool_resize(m, 4), 0);
+	CHECK_EQ(ready_in(m), 4);
+	CHECK_EQ(mempool_resize(m, 14), 0);
+	CHECK_EQ(ready_in(m), 14);
+	CHECK(mempool_is_saturated(m));
+	CHECK_EQ(freed, 0);
+	/* all or nothing */
+	CHECK_EQ(left, 6);
+	CHECK_ERRNO(mempool_resize(m, 21), -1, ENOMEM);
+	CHECK_EQ(ready_in(m), 14);
+	CHECK_EQ(freed, 6);
+	/* down, with some in use, and up again into the same words */
+	for (int i = 0; i < 3; i++)
+		p[i] = mempool_alloc_preallocated(m);
+	CHECK_EQ(mempool_resize(m, 2), 0);
+	CHECK_EQ(freed, 6 + 9);
+	for (int i = 0; i < 3; i++)
+		mempool_free(p[i], m);
+	CHECK_EQ(freed, 6 + 12);
+	CHECK_EQ(ready_in(m), 2);
+	left = 3;
+	CHECK_EQ(mempool_resize(m, 5), 0);
+	CHECK_EQ(ready_in(m), 5);
+	CHECK_ERRNO(mempool_resize(m, 0), -1, EINVAL);
+	CHECK_ERRNO(mempool_resize(m, -1), -1, EINVAL);
+	CHECK_ERRNO(mempool_resize(m, 65537), -1, EINVAL);
+	CHECK_EQ(ready_in(m), 5);
+	mempool_destroy(m);
+	CHECK_EQ(allocated, freed);
+}
+
 /* Eight threads, four elements, and no other memory: all get on. */
 #define THREADS 8
 #define ROUNDS  300
@@ -215,6 +339,7 @@ static void
 test_waiting(void)
 {
 	pthread_t t[THREADS];
+	void *p;
 
 	freed = 0;
 	shared = mempool_create(4, four_only, counted_free, cache);
@@ -224,9 +349,35 @@ test_waiting(void)
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(t[i], NULL);
 	CHECK_MSG(most <= 4, "%u of 4 elements in use", most);
-	CHECK(mempool_alloc(shared, GFP_NOWAIT) != NULL);
+	p = mempool_alloc(shared, GFP_NOWAIT);
+	CHECK(p != NULL);
+	mempool_free(p, shared);
 	CHECK_EQ(freed, 0);
 	mempool_destroy(shared);
+}
+
+/* A pool that is resized while others use it loses no element. */
+static void
+test_resize_in_use(void)
+{
+	pthread_t t[THREADS];
+
+	allocated = freed = 0;
+	shared = mempool_create(4, counted_alloc, counted_free, cache);
+	REQUIRE(shared != NULL);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		REQUIRE(pthread_create(&t[i], NULL, use_pool, (void *)i) == 0);
+	for (int i = 0; i < 300; i++)
+		CHECK_EQ(mempool_resize(shared, 1 + i * 7 % 50), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	CHECK_EQ(mempool_resize(shared, 60), 0);
+	CHECK_EQ(mempool_resize(shared, 10), 0);
+	CHECK_EQ(ready_in(shared), 10);
+	CHECK_EQ(allocated - freed, 10);
+	mempool_destroy(shared);
+	CHECK_EQ(allocated, freed);
+	CHECK_EQ(kmem_cache_shrink(cache), 0);
 }
 
 int
@@ -242,6 +393,10 @@ main(int argc, char **argv)
 	test_sheaf_errors();
 	test_pool();
 	test_kinds();
+	test_init();
+	test_element_functions();
+	test_resize();
 	test_waiting();
+	test_resize_in_use();
 	return test_done();
 }

@@ -8,7 +8,7 @@
 #include <numaslab/kmem.h>
 #include <numaslab/numaslab.h>
 
-#include "tests/test.h"
+#include "tests/api/planted.h"
 
 #include <pthread.h>
 
@@ -356,21 +356,13 @@ check_bug(const struct bug *b)
 					"allocated by thread",
 					"allocator_of_it",
 					"freed by thread",
-					"freer_of_it" };
-	struct test_output out;
-	int status;
+					"freer_of_it",
+					NULL };
 
 	set_up(b);
 	snprintf(about, sizeof(about), "object %p of %u bytes",
 		 (void *)*b->about, size);
-	status = run_child(plant, (void *)b, &out);
-	CHECK_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
-		  "%s: not found, status 0x%x: %s", b->name, (unsigned)status,
-		  out.text);
-	for (size_t i = 0; i < sizeof(needles) / sizeof(*needles); i++)
-		CHECK_MSG(strstr(out.text, needles[i]) != NULL,
-			  "%s: \"%s\" is not in: %s", b->name, needles[i],
-			  out.text);
+	check_planted(b->name, plant, (void *)b, needles);
 	free_all();
 	kmem_cache_destroy(cache);
 	kmem_cache_destroy(other);
@@ -426,6 +418,70 @@ test_trace(void)
 	CHECK_EQ(run_child(traced, NULL, &out), 0);
 	CHECK(strstr(out.text, "numaslab: trace traced: alloc 0x") != NULL);
 	CHECK(strstr(out.text, "numaslab: trace traced: free 0x") != NULL);
+}
+
+static void
+dump(void *p)
+{
+	CHECK(kmem_dump_obj(p));
+}
+
+static void
+dump_nothing(void *p)
+{
+	CHECK(!kmem_dump_obj(p));
+}
+
+static void
+check_dump(void *p, const char *const *needles)
+{
+	struct test_output out;
+
+	CHECK_EQ(run_child(dump, p, &out), 0);
+	for (; *needles != NULL; needles++)
+		CHECK_MSG(strstr(out.text, *needles) != NULL,
+			  "dump: \"%s\" is not in: %s", *needles, out.text);
+}
+
+static void
+test_dump(void)
+{
+	static const struct bug b = { .size = 100 };
+	static const char *const watched[] = { " is 7 bytes into\n",
+					       "of 100 bytes, cache planted, "
+					       "node 2: in use\n",
+					       "allocated by thread",
+					       "allocator_of_it",
+					       "freer_of_it",
+					       NULL };
+	static const char *const is_free[] = { " is 0 bytes into\n",
+					       "cache planted, node 2: free\n",
+					       "freer_of_it", NULL };
+	static const char *const small[] = { "of 64 bytes, cache kmalloc-64, "
+					     "node ",
+					     ": in use\n", NULL };
+	char *p = kmalloc(64, GFP_KERNEL), *large = kmalloc(1 << 20, 0);
+	struct test_output out;
+	int local;
+
+	set_up(&b);
+	check_dump(obj + 7, watched);
+	check_dump(freed, is_free);
+	check_dump(p, small);
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(run_child(dump_nothing,
+				   i == 0   ? (void *)&local
+				   : i == 1 ? large
+					    : NULL,
+				   &out),
+			 0);
+		CHECK_STR(out.text, "");
+	}
+	kfree(p);
+	kfree(large);
+	free_all();
+	kmem_cache_destroy(cache);
+	kmem_cache_destroy(other);
 }
 
 /* NUMASLAB_SLAB_DEBUG, as main sets it. */
@@ -498,6 +554,7 @@ main(int argc, char **argv)
 		check_bug(&bugs[i]);
 	test_leak();
 	test_trace();
+	test_dump();
 	test_environment();
 	test_right_use();
 	return test_done();

@@ -50,16 +50,17 @@ run()
 try_c()
 {
 	local source=$1 name=${1##*/} library=libnumaslab.la
-	local program=${1%.c}
+	local program=${1%.c} more=
 
 	case $name in
 	libnumaslab_malloc*) library=libnumaslab_malloc.la ;;
 	esac
+	! grep -q '^#include <urcu.h>' "$source" || more=-lurcu
 	# shellcheck disable=SC2086
 	if ! $CC -std=gnu11 -O2 -Wall -Wextra -Werror -pthread \
 	    -I"$top_srcdir/include" -c "$source" -o "$source.o" ||
 	    ! "$built/libtool" --silent --tag=CC --mode=link $CC -pthread \
-		-o "$program" "$source.o" "$built/$library"; then
+		-o "$program" "$source.o" "$built/$library" $more; then
 		bad "$name does not compile"
 		return
 	fi
