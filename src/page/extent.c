@@ -78,8 +78,8 @@ ns_extent_unuse(struct ns_pool *p, struct ns_extent *e, uint32_t bits,
 }
 
 /* Bit i set: a run of @n units starting at a multiple of @align fits there. */
-static uint32_t
-starts(uint32_t free, unsigned n, unsigned align)
+uint32_t
+ns_starts(uint32_t free, unsigned n, unsigned align)
 {
 	static const uint32_t aligned[] = { 0xffffffff, 0x55555555, 0x11111111,
 					    0x01010101, 0x00010001, 1 };
@@ -98,10 +98,10 @@ fits(const struct ns_extent *e, unsigned n, unsigned align, bool want_zero,
 {
 	uint32_t free = ~e->used;
 	uint32_t good =
-	    starts(want_zero ? free & ~e->dirty : e->dirty, n, align);
+	    ns_starts(want_zero ? free & ~e->dirty : e->dirty, n, align);
 
 	if (good == 0)
-		good = starts(free, n, align);
+		good = ns_starts(free, n, align);
 	if (good == 0)
 		return false;
 	*at = ns_ctz(good);

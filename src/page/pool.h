@@ -101,6 +101,17 @@ void ns_partial_remove(struct ns_pool *p, struct ns_extent *e);
 struct ns_extent *ns_partial_find(const struct ns_pool *p, unsigned n,
 				  unsigned align, bool want_zero, unsigned *at);
 
+/* Bit i set: @n of the @free units from i on, a multiple of @align. */
+uint32_t ns_starts(uint32_t free, unsigned n, unsigned align);
+
+/*
+ * run.c: a descriptor for units that are the caller's, and units that no run
+ * has back to the pool, none of them zero.
+ */
+void ns_run_set_up(struct ns_unit *u, size_t n, bool zero);
+void ns_run_set_length(struct ns_unit *u, size_t n);
+void ns_units_return(size_t extent, uint32_t bits);
+
 /* range.c: whole free extents, by index in the pool. */
 bool ns_range_take(struct ns_pool *p, size_t len, size_t align, bool may_grow,
 		   size_t *at);

@@ -68,6 +68,24 @@ mark_tails(struct ns_unit *u, bool in_run)
 				 in_run ? i * (uint32_t)sizeof(*u) : 0u);
 }
 
+void
+ns_run_set_up(struct ns_unit *u, size_t n, bool zero)
+{
+	memset(u, 0, sizeof(*u));
+	u->slot = (uint16_t)ns_slot_of(ns_unit_addr(u));
+	u->nunits = (uint32_t)n;
+	u->zero = zero;
+	mark_tails(u, true);
+}
+
+void
+ns_run_set_length(struct ns_unit *u, size_t n)
+{
+	mark_tails(u, false);
+	u->nunits = (uint32_t)n;
+	mark_tails(u, n != 0);
+}
+
 static struct ns_unit *
 pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 {
@@ -80,11 +98,7 @@ pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 	    (at = find(p, n, align, flags)) != SIZE_MAX) {
 		zero = take(p, at, n);
 		u = ns_units + p->first * NS_EXTENT_UNITS + at;
-		memset(u, 0, sizeof(*u));
-		u->nunits = (uint32_t)n;
-		u->slot = (uint16_t)p->slot;
-		u->zero = zero;
-		mark_tails(u, true);
+		ns_run_set_up(u, n, zero);
 	}
 	ns_unlock(&p->lock);
 	return u;
@@ -125,22 +139,33 @@ ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
 	}
 }
 
+/*
+ * Before dirty units come back: true if they are the first.  The thread that
+ * purges keeps the time, unless it sleeps.
+ */
+static bool
+begin_retaining(struct ns_pool *p)
+{
+	if (p->retained != 0)
+		return false;
+	ns_store_relaxed(&ns_clock_ms, ns_os_now_ms());
+	return true;
+}
+
 /* Returns units [at, at + n) of a pool; true when it began to retain. */
 static bool
 give(struct ns_pool *p, size_t at, size_t n, bool clean)
 {
-	bool was_clean = p->retained == 0;
-	uint64_t now;
+	bool began = !clean && begin_retaining(p);
+	uint64_t now = ns_load_relaxed(&ns_clock_ms);
 	struct ns_extent *e;
 	uint32_t bits;
 
-	/* The thread that purges keeps the time, unless it sleeps. */
-	if (was_clean && !clean)
-		ns_store_relaxed(&ns_clock_ms, ns_os_now_ms());
-	now = ns_load_relaxed(&ns_clock_ms);
 	ns_for_each_extent(p, e, bits, at, n)
-	    ns_extent_unuse(p, e, bits, clean, now);
-	return was_clean && !clean;
+	{
+		ns_extent_unuse(p, e, bits, clean, now);
+	}
+	return began;
 }
 
 static void
@@ -161,8 +186,22 @@ ns_run_free(struct ns_unit *u, bool clean)
 
 	ns_lock(&p->lock);
 	ns_store_release(&u->kind, NS_KIND_FREE);
-	mark_tails(u, false);
 	began = give(p, at, u->nunits, clean);
+	ns_run_set_length(u, 0);
+	ns_unlock(&p->lock);
+	after_free(p, began);
+}
+
+void
+ns_units_return(size_t extent, uint32_t bits)
+{
+	struct ns_pool *p = &ns_pools[extent / ns_pools[0].span];
+	bool began;
+
+	ns_lock(&p->lock);
+	began = begin_retaining(p);
+	ns_extent_unuse(p, &ns_extents[extent], bits, false,
+			ns_load_relaxed(&ns_clock_ms));
 	ns_unlock(&p->lock);
 	after_free(p, began);
 }
@@ -217,9 +256,7 @@ ns_run_grow(struct ns_unit *u, size_t n)
 		carve_all(p, at + u->nunits, more);
 		if (!take(p, at + u->nunits, more))
 			u->zero = 0;
-		mark_tails(u, false);
-		u->nunits = (uint32_t)n;
-		mark_tails(u, true);
+		ns_run_set_length(u, n);
 	}
 	ns_unlock(&p->lock);
 	return ok;
@@ -234,9 +271,7 @@ ns_run_shrink(struct ns_unit *u, size_t n)
 	bool began;
 
 	ns_lock(&p->lock);
-	mark_tails(u, false);
-	u->nunits = (uint32_t)n;
-	mark_tails(u, true);
+	ns_run_set_length(u, n);
 	began = give(p, at + n, old - n, false);
 	ns_unlock(&p->lock);
 	after_free(p, began);

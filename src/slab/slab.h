@@ -154,10 +154,11 @@ struct ns_heap {
 	uint32_t nbins;           /* [o] bins from here on were never used */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
-	uint32_t seen;            /* [h] ticks when idle.c came by last */
+	uint32_t seen;            /* [h] of idle.c, when it came by last */
 	uint32_t rest;            /* [h] enum ns_rest */
 	uint32_t arrays;          /* [h] where the next array can be */
 	uint32_t allowed;         /* [h] bytes all its magazines may hold */
+	struct ns_hold hold;      /* [h] runs for large blocks */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
 	uint32_t passing; /* [a] the owner is in a slab without a lock */
 	uint32_t halted;  /* [a] and shall not enter one: see idle.c */
