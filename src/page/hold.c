@@ -2,7 +2,7 @@
 /*
  * page/hold.c - free units that a heap keeps for its next runs.
  *
- * 1. A hold has a mask of units for each of a few extents.  To the pool they
+ * 1. A hold has a mask of units for each of some extents.  To the pool they
  *    are used, and all are dirty: only what was a run's comes in.  Nobody is
  *    a run's owner: whoever frees one that is on its node may hold it.
  * 2. Taking a run off a mask may split what came in as one, and what comes in
@@ -20,8 +20,8 @@
 
 #include "base/options.h"
 
-#define START_UNITS 16u /* 1 MiB */
-#define MAX_UNITS   64u /* 4 MiB */
+#define START_UNITS 16u  /* 1 MiB */
+#define MAX_UNITS   128u /* 8 MiB */
 
 static size_t
 extent_of(const struct ns_unit *u)
@@ -44,19 +44,19 @@ bits_of(const struct ns_unit *u, size_t from, size_t to)
 static unsigned
 place_of(const struct ns_hold *h, size_t extent)
 {
-	unsigned i;
-
-	for (i = 0; i < NS_HOLD_EXTENTS; i++)
-		if (h->extent[i] == extent && h->bits[i] != 0)
-			break;
-	return i;
+	for (uint32_t map = h->map; map != 0; map &= map - 1)
+		if (h->extent[ns_ctz(map)] == extent)
+			return ns_ctz(map);
+	return NS_HOLD_EXTENTS;
 }
 
 static void
 remove_bits(struct ns_hold *h, unsigned place, uint32_t bits)
 {
-	h->bits[place] &= ~bits;
 	h->units -= ns_bits(bits);
+	h->bits[place] &= ~bits;
+	if (h->bits[place] == 0)
+		h->map &= ~(1u << place);
 }
 
 static void
@@ -64,17 +64,22 @@ give_up(struct ns_hold *h, unsigned place)
 {
 	uint32_t bits = h->bits[place];
 
-	if (bits == 0)
-		return;
 	remove_bits(h, place, bits);
 	ns_units_return(h->extent[place], bits);
 }
 
-static void
+/* In turn; returns the place that is empty now. */
+static unsigned
 give_up_next(struct ns_hold *h)
 {
-	give_up(h, h->victim++ % NS_HOLD_EXTENTS);
+	unsigned i;
+
+	do
+		i = h->victim++ % NS_HOLD_EXTENTS;
+	while ((h->map >> i & 1) == 0);
+	give_up(h, i);
 	h->spilled = true;
+	return i;
 }
 
 /* A place for units of @extent, by force if need be. */
@@ -85,13 +90,9 @@ make_place(struct ns_hold *h, size_t extent)
 
 	if (i < NS_HOLD_EXTENTS)
 		return i;
-	for (i = 0; i < NS_HOLD_EXTENTS && h->bits[i] != 0; i++)
-		;
-	if (i == NS_HOLD_EXTENTS) {
-		i = h->victim % NS_HOLD_EXTENTS;
-		give_up_next(h);
-	}
+	i = ~h->map != 0 ? ns_ctz(~h->map) : give_up_next(h);
 	h->extent[i] = (uint32_t)extent;
+	h->map |= 1u << i;
 	return i;
 }
 
@@ -164,12 +165,13 @@ ns_hold_alloc(struct ns_hold *h, size_t n, size_t align, bool room)
 {
 	size_t want = room ? NS_HOLD_RUN : n;
 	struct ns_unit *u;
+	uint32_t map, good;
 	unsigned i, at;
-	uint32_t good;
 
-	if (n > want || align > NS_EXTENT_UNITS || h->units < want)
+	if (n > NS_HOLD_RUN || align > NS_EXTENT_UNITS || h->units < want)
 		return miss(h);
-	for (i = 0; i < NS_HOLD_EXTENTS; i++) {
+	for (map = h->map; map != 0; map &= map - 1) {
+		i = ns_ctz(map);
 		good = ns_starts(h->bits[i], (unsigned)want, (unsigned)align);
 		if (good == 0)
 			continue;
@@ -209,8 +211,8 @@ ns_hold_grow(struct ns_hold *h, struct ns_unit *u, size_t n)
 void
 ns_hold_release(struct ns_hold *h)
 {
-	for (unsigned i = 0; i < NS_HOLD_EXTENTS; i++)
-		give_up(h, i);
+	while (h->map != 0)
+		give_up(h, ns_ctz(h->map));
 	h->allow = 0;
 	h->spilled = h->told = false;
 }

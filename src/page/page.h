@@ -211,14 +211,15 @@ void ns_run_shrink(struct ns_unit *u, size_t nunits);
  * pool's reach but in its account as used (page/hold.c).  All of it is under
  * the lock of whoever embeds it: [h].  All zero, it is empty.
  */
-#define NS_HOLD_EXTENTS 8u
+#define NS_HOLD_EXTENTS 32u /* bits of map */
 #define NS_HOLD_RUN     16u /* units of the longest run it takes in: 1 MiB */
 
 struct ns_hold {
 	uint32_t units;                   /* [h] held */
 	uint32_t allow;                   /* [h] the most that may be */
 	uint32_t moves;                   /* [h] runs in and out */
-	uint16_t victim;                  /* [h] who goes next */
+	uint32_t map;                     /* [h] places with units */
+	uint16_t victim;                  /* [h] place that goes next */
 	bool spilled;                     /* [h] some went, for it was full */
 	bool told;                        /* [h] maint.c knows of it */
 	uint32_t extent[NS_HOLD_EXTENTS]; /* [h] index in ns_extents */

@@ -177,7 +177,12 @@ long_runs_are_the_pools(void *arg)
 	CHECK(!ns_hold_free(&h, u));
 	CHECK(!ns_hold_shrink(&h, u, 2 * NS_EXTENT_UNITS - 1));
 	CHECK_EQ(u->nunits, 2 * NS_EXTENT_UNITS);
-	CHECK_EQ(ns_hold_alloc(&h, NS_HOLD_RUN + 1, 1, false), NULL);
+	/* However much is held. */
+	h.allow = 4 * NS_EXTENT_UNITS;
+	for (unsigned i = 0; i < 6; i++)
+		CHECK(ns_hold_free(&h, run(NS_HOLD_RUN)));
+	for (size_t n = NS_HOLD_RUN + 1; n <= h.units; n++)
+		CHECK_EQ(ns_hold_alloc(&h, n, 1, false), NULL);
 	CHECK_EQ(ns_hold_alloc(&h, 1, 2 * NS_EXTENT_UNITS, false), NULL);
 	(void)arg;
 }
@@ -340,12 +345,14 @@ work(void *arg)
 	struct ns_hold h = { 0 };
 	uint64_t seed = (uintptr_t)arg + 5, r;
 	struct ns_unit *u;
+	size_t n;
 
 	for (int i = 0; i < 20000; i++) {
 		r = test_random(&seed);
-		u = ns_hold_alloc(&h, 1 + (r >> 8) % 12, 1, r % 8 == 0);
+		n = 1 + (r >> 8) % (r % 16 == 0 ? 100 : 12);
+		u = ns_hold_alloc(&h, n, 1, r % 8 == 0);
 		if (u == NULL)
-			u = run(1 + (r >> 8) % 12);
+			u = run(n);
 		ns_run_publish(u, NS_KIND_LARGE);
 		stamp(u, 0, r);
 		if (r % 4 == 0)
