@@ -160,29 +160,42 @@ miss(struct ns_hold *h)
 	return NULL;
 }
 
+/* Where @n units are held: the place, and *at; or NS_HOLD_EXTENTS. */
+static unsigned
+find(const struct ns_hold *h, size_t n, size_t align, unsigned *at)
+{
+	uint32_t map = h->units >= n ? h->map : 0, good;
+
+	for (; map != 0; map &= map - 1) {
+		good = ns_starts(h->bits[ns_ctz(map)], (unsigned)n,
+				 (unsigned)align);
+		if (good != 0) {
+			*at = ns_ctz(good);
+			return ns_ctz(map);
+		}
+	}
+	return NS_HOLD_EXTENTS;
+}
+
 struct ns_unit *
 ns_hold_alloc(struct ns_hold *h, size_t n, size_t align, bool room)
 {
-	size_t want = room ? NS_HOLD_RUN : n;
+	unsigned i = NS_HOLD_EXTENTS, at;
 	struct ns_unit *u;
-	uint32_t map, good;
-	unsigned i, at;
 
-	if (n > NS_HOLD_RUN || align > NS_EXTENT_UNITS || h->units < want)
+	if (n > NS_HOLD_RUN || align > NS_EXTENT_UNITS)
+		return NULL;
+	if (room)
+		i = find(h, NS_HOLD_RUN, align, &at);
+	if (i == NS_HOLD_EXTENTS && (!room || n == 1))
+		i = find(h, n, align, &at);
+	if (i == NS_HOLD_EXTENTS)
 		return miss(h);
-	for (map = h->map; map != 0; map &= map - 1) {
-		i = ns_ctz(map);
-		good = ns_starts(h->bits[i], (unsigned)want, (unsigned)align);
-		if (good == 0)
-			continue;
-		at = ns_ctz(good);
-		u = ns_units + (size_t)h->extent[i] * NS_EXTENT_UNITS + at;
-		remove_bits(h, i, ns_bits_from(at, (unsigned)n));
-		ns_run_set_up(u, n, false);
-		h->moves++;
-		return u;
-	}
-	return miss(h);
+	u = ns_units + (size_t)h->extent[i] * NS_EXTENT_UNITS + at;
+	remove_bits(h, i, ns_bits_from(at, (unsigned)n));
+	ns_run_set_up(u, n, false);
+	h->moves++;
+	return u;
 }
 
 /*

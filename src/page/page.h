@@ -174,6 +174,7 @@ ns_run_of(const void *p)
 #define NS_RUN_OVER   0x8u  /* past a limit that was not asked for */
 #define NS_RUN_OWN    0x10u /* the library's own records: past any limit */
 #define NS_RUN_KEEP   0x20u /* leave the node's reserve alone */
+#define NS_RUN_ROOM   0x40u /* with much room behind it, to grow */
 
 /*
  * ns_run_alloc - take a run of @nunits units near @slot.
@@ -229,7 +230,7 @@ struct ns_hold {
 /*
  * ns_hold_alloc - as ns_run_alloc, from what is held: NULL is a miss, after
  * which the pool may be asked.  The run's memory is not zero.  @room: with
- * as much behind it as a hold can have.
+ * NS_HOLD_RUN units from its start on, unless it is but one unit.
  * ns_hold_free, _shrink, _grow - as ns_run_free and so on; false: nothing was
  * done, and the pool has to.
  * ns_hold_release - everything goes back to the pool.

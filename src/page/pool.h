@@ -113,7 +113,7 @@ void ns_run_set_length(struct ns_unit *u, size_t n);
 void ns_units_return(size_t extent, uint32_t bits);
 
 /* range.c: whole free extents, by index in the pool. */
-bool ns_range_take(struct ns_pool *p, size_t len, size_t align, bool may_grow,
+bool ns_range_take(struct ns_pool *p, size_t len, size_t align, unsigned flags,
 		   size_t *at);
 void ns_range_carve(struct ns_pool *p, size_t first, size_t at, size_t len);
 void ns_range_release(struct ns_pool *p, size_t first, size_t len);

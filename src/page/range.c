@@ -157,15 +157,32 @@ grow(struct ns_pool *p, size_t len, size_t align)
 	return ns_pool_commit(p, ns_round_up(end - tail, align) + len - end);
 }
 
-/* Takes @len extents; @may_grow: by committing more.  False: there are none. */
-bool
-ns_range_take(struct ns_pool *p, size_t len, size_t align, bool may_grow,
+/* One of the longest ranges, if that fits: what begins there can grow. */
+static bool
+range_longest(const struct ns_pool *p, size_t len, size_t align, size_t *first,
 	      size_t *at)
 {
+	const struct ns_list *head;
+
+	if (p->range_map == 0)
+		return false;
+	head = &p->free[ns_log2_floor(p->range_map)];
+	*first =
+	    ns_extent_index(p, ns_list_first(head, struct ns_extent, link));
+	return range_fits(p, *first, len, align, at);
+}
+
+/* Takes @len extents, as the NS_RUN_ @flags say.  False: there are none. */
+bool
+ns_range_take(struct ns_pool *p, size_t len, size_t align, unsigned flags,
+	      size_t *at)
+{
+	bool room = (flags & NS_RUN_ROOM) != 0;
 	size_t first;
 
-	if (!range_find(p, len, align, &first, at) &&
-	    (!may_grow || !grow(p, len, align) ||
+	if (!(room && range_longest(p, len, align, &first, at)) &&
+	    !range_find(p, len, align, &first, at) &&
+	    ((flags & NS_RUN_NOGROW) != 0 || !grow(p, len, align) ||
 	     !range_find(p, len, align, &first, at)))
 		return false;
 	ns_range_carve(p, first, *at, len);

@@ -43,13 +43,13 @@ find(struct ns_pool *p, size_t n, size_t align, unsigned flags)
 	struct ns_extent *e;
 	unsigned bit;
 
-	if (len == 1 && step == 1) {
+	if (len == 1 && step == 1 && (flags & NS_RUN_ROOM) == 0) {
 		e = ns_partial_find(p, (unsigned)n, (unsigned)align,
 				    (flags & NS_RUN_ZERO) != 0, &bit);
 		if (e != NULL)
 			return ns_extent_index(p, e) * NS_EXTENT_UNITS + bit;
 	}
-	if (!ns_range_take(p, len, step, (flags & NS_RUN_NOGROW) == 0, &at))
+	if (!ns_range_take(p, len, step, flags, &at))
 		return SIZE_MAX;
 	return at * NS_EXTENT_UNITS;
 }

@@ -38,6 +38,7 @@
 #define NS_SLAB_UNITS 8u     /* the longest slab */
 #define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
 #define NS_DIRECT_MAX 8192u /* sizes up to this find their bin in a map */
+#define NS_GROWING    8192u /* what grows to this may have a run (large.c) */
 
 /* The words of a magazine's array, item 0 included: a unit of its own. */
 #define NS_MAGAZINE_MAX (NS_UNIT / 8u)
@@ -159,6 +160,7 @@ struct ns_heap {
 	uint32_t arrays;          /* [h] where the next array can be */
 	uint32_t allowed;         /* [h] bytes all its magazines may hold */
 	struct ns_hold hold;      /* [h] runs for large blocks */
+	uint32_t young;           /* [o] large blocks that are not yet large */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
 	uint32_t passing; /* [a] the owner is in a slab without a lock */
 	uint32_t halted;  /* [a] and shall not enter one: see idle.c */
@@ -308,6 +310,7 @@ void *ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
 void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
 void *ns_realloc(void *p, size_t size);            /* neither NULL nor 0 */
+void *ns_alloc_growing(size_t size);               /* realloc's first */
 bool ns_resize_in_place(void *p, size_t size);
 void ns_free_slow(void *p);
 size_t ns_usable_size(const void *p);           /* 0 for NULL */
@@ -356,6 +359,7 @@ ns_heap_on(int node)
 
 /* large.c: blocks of their own run; @align a power of two. */
 void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
+void *ns_large_alloc_growing(size_t size); /* or NULL: a slab shall do */
 void ns_large_free(struct ns_unit *u, void *p);
 size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);

@@ -124,7 +124,7 @@ room_behind(void *arg)
 	start();
 	a = run(NS_HOLD_RUN - 1);
 	CHECK(ns_hold_free(&h, a));
-	CHECK_EQ(ns_hold_alloc(&h, 1, 1, true), NULL);
+	CHECK_EQ(ns_hold_alloc(&h, 2, 1, true), NULL);
 	ns_hold_release(&h);
 	CHECK(ns_hold_free(&h, run(NS_HOLD_RUN)));
 	u = ns_hold_alloc(&h, 1, 1, true);
