@@ -204,6 +204,13 @@ void ns_run_free(struct ns_unit *u, bool clean);
  */
 bool ns_run_grow(struct ns_unit *u, size_t nunits);
 
+/*
+ * ns_run_move - the contents of @from become @to's, which is at least as long,
+ * without a copy; then @from's memory is zero.  False: nothing was done, for
+ * it is not worth it, or not possible.
+ */
+bool ns_run_move(struct ns_unit *from, struct ns_unit *to);
+
 /* Give back the units of a run beyond the first @nunits. */
 void ns_run_shrink(struct ns_unit *u, size_t nunits);
 

@@ -21,12 +21,15 @@
 #define NS_RANGE_BINS  24 /* 2^23 extents: the 16 TiB of the largest span */
 #define NS_EXTENT_FULL 0xffffffffu
 
+enum ns_moved { NS_MOVED_NOT = 0, NS_MOVED, NS_MOVED_FIRST };
+
 struct ns_extent {
 	struct ns_list link;       /* [p] partial list or free range list */
 	struct ns_list dirty_link; /* [p] valid while dirty != 0 */
 	uint32_t used;             /* [p] a bit a unit */
 	uint32_t dirty;            /* [p] free units that are not zero */
 	uint32_t range;            /* [p] length, at a free range's ends */
+	uint32_t moved;            /* [a] enum ns_moved: see move.c */
 	uint64_t stamp;            /* [p] when a unit was last freed, ms */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_extent) == NS_CACHELINE, "one line each");
@@ -58,6 +61,13 @@ extern struct ns_extent *ns_extents;
 extern uint64_t ns_clock_ms; /* [a] now, to within a purge's period */
 
 void ns_pool_init(unsigned slot, size_t span);
+
+/*
+ * Where the system gives huge pages to everybody, a process that touches a
+ * page here and there would have 2 MiB resident for each.  So the first of
+ * a span are small pages, and what grows beyond obeys the system.
+ */
+#define NS_SMALL_EXTENTS 16u /* 32 MiB a node */
 
 ns_inline struct ns_extent *
 ns_extent_at(const struct ns_pool *p, size_t i)
@@ -111,6 +121,9 @@ uint32_t ns_starts(uint32_t free, unsigned n, unsigned align);
 void ns_run_set_up(struct ns_unit *u, size_t n, bool zero);
 void ns_run_set_length(struct ns_unit *u, size_t n);
 void ns_units_return(size_t extent, uint32_t bits);
+
+/* move.c: gives units back, and undoes what a move left of traces. */
+int ns_units_purge(struct ns_extent *e, size_t at, size_t n);
 
 /* range.c: whole free extents, by index in the pool. */
 bool ns_range_take(struct ns_pool *p, size_t len, size_t align, unsigned flags,

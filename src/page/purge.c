@@ -75,20 +75,17 @@ unclaim(struct ns_pool *p, const struct claim *c, bool purged)
 static int
 purge_units(const struct claim *c)
 {
-	char *base =
-	    ns_base + ((size_t)(c->first - ns_extents) << NS_EXTENT_SHIFT);
 	uint32_t bits = c->bits, run;
 	unsigned at, n;
 	int error = 0;
 
 	if (bits == NS_EXTENT_FULL)
-		return ns_os_purge(base, c->len << NS_EXTENT_SHIFT);
+		return ns_units_purge(c->first, 0, c->len * NS_EXTENT_UNITS);
 	while (bits != 0 && error == 0) {
 		at = ns_ctz(bits);
 		run = ~(bits >> at);
 		n = run != 0 ? ns_ctz(run) : NS_EXTENT_UNITS - at;
-		error = ns_os_purge(base + ((size_t)at << NS_UNIT_SHIFT),
-				    (size_t)n << NS_UNIT_SHIFT);
+		error = ns_units_purge(c->first, at, n);
 		bits &= bits + (1u << at); /* clears the lowest run */
 	}
 	return error;

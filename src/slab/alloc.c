@@ -219,6 +219,8 @@ realloc_large(void *p, size_t old, size_t size)
 		q = ns_malloc_fast(size);
 	if (q == NULL)
 		return NULL;
+	if (old > NS_SLAB_MAX && size > old && ns_large_move(p, q))
+		return q;
 	memcpy(q, p, ns_min(old, size));
 	ns_free_fast(p);
 	return q;

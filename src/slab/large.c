@@ -176,3 +176,17 @@ ns_large_resize(struct ns_unit *u, size_t size)
 		no_longer_young(u);
 	return true;
 }
+
+bool
+ns_large_move(void *p, void *q)
+{
+	struct ns_unit *u = ns_run_of(p), *to = ns_run_of(q);
+
+	if (u->kind != NS_KIND_LARGE || to->kind != NS_KIND_LARGE ||
+	    !ns_run_move(u, to))
+		return false;
+	ns_count_free(p);
+	no_longer_young(u);
+	ns_run_free(u, true);
+	return true;
+}

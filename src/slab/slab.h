@@ -363,6 +363,7 @@ void *ns_large_alloc_growing(size_t size); /* or NULL: a slab shall do */
 void ns_large_free(struct ns_unit *u, void *p);
 size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);
+bool ns_large_move(void *p, void *q); /* to a longer block, and p is freed */
 
 /* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
