@@ -12,7 +12,7 @@
 
 #include "base/options.h"
 
-#define CLAIM_MAX 32u /* extents: some milliseconds in the kernel */
+#define CLAIM_MAX 8u /* extents: a millisecond in the kernel */
 
 struct claim {
 	struct ns_extent *first;
