@@ -15,7 +15,7 @@
  *    more than MOVES_MAX moves are left like that; then blocks are copied.
  * 3. A span's first extents have a mapping with other properties, and each
  *    node's placement is its mapping's: runs do not move from or to those, nor
- *    between nodes, and a new mapping is bound again.
+ *    between nodes, and a new mapping is bound and advised again.
  */
 #include "page/pool.h"
 
@@ -87,6 +87,7 @@ ns_units_purge(struct ns_extent *e, size_t at, size_t n)
 		return error;
 	if (ns_topo.nslots > 1 && !ns_topo.fake)
 		ns_os_bind(p, n << NS_UNIT_SHIFT, ns_topo.node_of_slot[slot]);
+	ns_advise_huge(p, n << NS_UNIT_SHIFT);
 	for (i = 0; whole && i < len; i++) {
 		if (ns_load_relaxed(&e[i].moved) == NS_MOVED_FIRST)
 			ns_sub_relaxed(&moves, 1u);

@@ -67,7 +67,8 @@ void ns_pool_init(unsigned slot, size_t span);
  * page here and there would have 2 MiB resident for each.  So the first of
  * a span are small pages, and what grows beyond obeys the system.
  */
-#define NS_SMALL_EXTENTS 16u /* 32 MiB a node */
+#define NS_SMALL_EXTENTS 16u                  /* 32 MiB a node */
+void ns_advise_huge(void *addr, size_t size); /* if that is asked for */
 
 ns_inline struct ns_extent *
 ns_extent_at(const struct ns_pool *p, size_t i)

@@ -126,12 +126,24 @@ bind_spans(size_t span)
 	}
 }
 
+void
+ns_advise_huge(void *addr, size_t size)
+{
+	if (ns_options.huge_pages != 0)
+		ns_os_thp(addr, size, true);
+}
+
 static void
 small_pages_first(size_t span)
 {
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		ns_os_thp(ns_base + s * span,
-			  ns_min(span, NS_SMALL_EXTENTS * NS_EXTENT), false);
+	size_t small = ns_min(span, NS_SMALL_EXTENTS * NS_EXTENT);
+	char *p;
+
+	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		p = ns_base + s * span;
+		ns_os_thp(p, small, false);
+		ns_advise_huge(p + small, span - small);
+	}
 }
 
 static int
