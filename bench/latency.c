@@ -14,7 +14,12 @@
  *	tide	the number of live blocks falls to a tenth and rises again,
  *		so that there is always memory to give back: run it with an
  *		allocator's purging on and off (bench/compare --purge)
+ *	give	a second thread fills and frees 64 MiB and calls malloc_trim,
+ *		again and again, while blocks of 32 KiB to 400 KiB come and
+ *		go; keep is the same without malloc_trim
  */
+#include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +229,73 @@ tide_step(struct run *r, uint64_t step)
 	timed_nothing(r);
 }
 
+#define GIVEN      64u /* blocks of 1 MiB */
+#define FEW_SLOTS  512u
+#define PAUSE_STEP 64u
+
+struct giver {
+	pthread_t thread;
+	int trims, stop;
+};
+
+static void *
+give_back(void *arg)
+{
+	struct giver *g = arg;
+	char *p[GIVEN];
+
+	while (!__atomic_load_n(&g->stop, __ATOMIC_RELAXED)) {
+		for (size_t i = 0; i < GIVEN; i++) {
+			p[i] = malloc(1u << 20);
+			memset(p[i], 1, 1u << 20);
+		}
+		for (size_t i = 0; i < GIVEN; i++)
+			free(p[i]);
+		if (g->trims)
+			malloc_trim(0);
+	}
+	return NULL;
+}
+
+static void
+give_step(struct run *r)
+{
+	size_t i = gbench_below(&r->rng, FEW_SLOTS);
+	size_t size = 32768 + gbench_below(&r->rng, 376832);
+	uint64_t t;
+
+	timed_free(r, i);
+	t = ticks();
+	r->slot[i] = malloc(size);
+	record(&r->m, t, ticks());
+	*r->slot[i] = 1;
+	for (t = 0; t < PAUSE_STEP; t++)
+		timed_nothing(r);
+}
+
+static void
+giving(struct gbench *b)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	struct giver g = { .trims = b->user != NULL };
+
+	r->rng = gbench_seed(b);
+	if (pthread_create(&g.thread, NULL, give_back, &g)) {
+		perror("pthread_create");
+		exit(1);
+	}
+	gbench_loop(b)
+		give_step(r);
+	__atomic_store_n(&g.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(g.thread, NULL);
+	report(b, "m", &r->m);
+	report(b, "f", &r->f);
+	report(b, "none", &r->none);
+	for (size_t i = 0; i < FEW_SLOTS; i++)
+		free(r->slot[i]);
+	free(r);
+}
+
 static void
 latency(struct gbench *b)
 {
@@ -251,6 +323,8 @@ latency(struct gbench *b)
 static const struct gbench_case cases[] = {
 	{ .name = "steady", .run = latency, .threads = { 1, 2 } },
 	{ .name = "tide", .run = latency, .user = "tide", .threads = { 1, 2 } },
+	{ .name = "give", .run = giving, .user = "trim" },
+	{ .name = "keep", .run = giving },
 	{ 0 }
 };
 

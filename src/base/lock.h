@@ -32,7 +32,7 @@ enum ns_rank {
 	NS_RANK_QUEUE,     /* vm/queue.c: one node's queues; fork takes all */
 	NS_RANK_VM,        /* vm/: one node's free and cached pages; likewise */
 	NS_RANK_WIRE,      /* vm/wire.c: a page's wiring; fork takes all */
-	NS_RANK_PURGE,     /* page/pool.c: who purges a node; fork too */
+	NS_RANK_PURGE,     /* page/purge.c: who purges a node; fork too */
 	NS_RANK_POOL,      /* page/pool.c: one node's extents; fork takes
 			      all of them, in slot order */
 	NS_RANK_MAX

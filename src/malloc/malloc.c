@@ -68,7 +68,8 @@ ns_export void *
 realloc(void *p, size_t size)
 {
 	if (p == NULL)
-		return ns_malloc_fast(size);
+		return ns_likely(size < NS_GROWING) ? ns_malloc_fast(size)
+						    : ns_alloc_growing(size);
 	if (ns_unlikely(size == 0)) {
 		ns_free_fast(p);
 		return NULL;

@@ -148,6 +148,34 @@ ns_os_purge(void *addr, size_t size)
 }
 
 int
+ns_os_renew(void *addr, size_t size)
+{
+	int saved = errno, error = injected(NS_OS_PURGE);
+	void *p;
+
+	if (error != 0)
+		return error;
+	p = mmap(addr, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		 0);
+	return result(p == MAP_FAILED ? -1 : 0, saved);
+}
+
+/* MREMAP_DONTUNMAP: what lies at @from is never anybody else's to map. */
+int
+ns_os_move(void *from, void *to, size_t size)
+{
+	int saved = errno, error = injected(NS_OS_MOVE);
+	void *p;
+
+	if (error != 0)
+		return error;
+	p = mremap(from, size, size,
+		   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+	return result(p == MAP_FAILED ? -1 : 0, saved);
+}
+
+int
 ns_os_thp(void *addr, size_t size, bool huge)
 {
 	int saved = errno;

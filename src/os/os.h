@@ -44,6 +44,10 @@ void ns_os_release(void *addr, size_t size);    /* undo a reservation */
 int ns_os_commit(void *addr, size_t size);      /* readable, writable, zero */
 int ns_os_readable(void *addr, size_t size);    /* zero, not charged */
 int ns_os_purge(void *addr, size_t size);       /* contents gone, zero again */
+int ns_os_renew(void *addr,
+		size_t size); /* the same, and as if just committed */
+/* The pages at @from, and their placement, go to @to; @from is zero then. */
+int ns_os_move(void *from, void *to, size_t size);
 int ns_os_thp(void *addr, size_t size, bool huge);
 
 /* RLIMIT_AS in bytes, SIZE_MAX when there is none. */
@@ -100,6 +104,7 @@ enum ns_os_op {
 	NS_OS_RESERVE,
 	NS_OS_COMMIT,
 	NS_OS_PURGE,
+	NS_OS_MOVE,
 	NS_OS_BIND,
 	NS_OS_ALLOWED,
 	NS_OS_OPS

@@ -8,8 +8,8 @@
  *    lock of ours, never from free: libc calls free with its own locks held
  *    (the thread-stack cache's, for one) that pthread_create needs too.
  * 3. It sleeps without a timeout while nothing is retained; the free that
- *    makes a pool retain memory wakes it.  While something is retained it
- *    wakes four times per decay period.
+ *    makes a pool retain memory, or a heap hold some, wakes it.  While
+ *    something is retained it wakes four times per decay period.
  * 4. All its signals are blocked.  After fork() the child has none; the same
  *    rule starts another.
  * 5. word: IDLE (asleep until woken), BUSY (maybe asleep for a while), or NONE.
@@ -68,7 +68,7 @@ maintain(void *arg)
 		 */
 		ns_store_relaxed(&word, (uint32_t)IDLE);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (decay_all() == 0)
+		if (look_after() == 0)
 			ns_os_sleep_on(&word, IDLE, UINT64_MAX);
 	}
 	return arg;

@@ -49,15 +49,16 @@ enum ns_kind {
 
 #define NS_UNIT_BODY 104
 
-/* [p] the pool's lock; [k] the layer named by kind. */
+/* [p] the pool's lock, [h] a hold's; [k] the layer named by kind. */
 struct ns_unit {
-	uint32_t back;   /* [p] bytes back to the run's first descriptor */
-	uint8_t kind;    /* [a] stored release once the body is ready */
-	uint8_t zero;    /* [k] the run was all zero when it was taken */
+	uint32_t
+	    back;     /* [p] or [h], bytes back to the run's first descriptor */
+	uint8_t kind; /* [a] stored release once the body is ready */
+	uint8_t zero; /* [k] the run was all zero when it was taken */
 	uint16_t slot;   /* [k] whose span it lies in */
 	uint64_t gate;   /* [k] 0 unless the layer sets it in any of a run's
 			    units, and then 0 again: what free() looks at */
-	uint32_t nunits; /* [p] first unit: length of the run */
+	uint32_t nunits; /* [p] or [h], first unit: length of the run */
 	uint32_t gate2;  /* [k] the same, for kmem_cache_free() */
 	union {
 		char body[NS_UNIT_BODY]; /* [k] */
@@ -173,6 +174,7 @@ ns_run_of(const void *p)
 #define NS_RUN_OVER   0x8u  /* past a limit that was not asked for */
 #define NS_RUN_OWN    0x10u /* the library's own records: past any limit */
 #define NS_RUN_KEEP   0x20u /* leave the node's reserve alone */
+#define NS_RUN_ROOM   0x40u /* with much room behind it, to grow */
 
 /*
  * ns_run_alloc - take a run of @nunits units near @slot.
@@ -202,8 +204,50 @@ void ns_run_free(struct ns_unit *u, bool clean);
  */
 bool ns_run_grow(struct ns_unit *u, size_t nunits);
 
+/*
+ * ns_run_move - the contents of @from become @to's, which is at least as long,
+ * without a copy; then @from's memory is zero.  False: nothing was done, for
+ * it is not worth it, or not possible.
+ */
+bool ns_run_move(struct ns_unit *from, struct ns_unit *to);
+
 /* Give back the units of a run beyond the first @nunits. */
 void ns_run_shrink(struct ns_unit *u, size_t nunits);
+
+/*
+ * A hold is the free units that one heap keeps for its next runs, out of the
+ * pool's reach but in its account as used (page/hold.c).  All of it is under
+ * the lock of whoever embeds it: [h].  All zero, it is empty.
+ */
+#define NS_HOLD_EXTENTS 32u /* bits of map */
+#define NS_HOLD_RUN     16u /* units of the longest run it takes in: 1 MiB */
+
+struct ns_hold {
+	uint32_t units;                   /* [h] held */
+	uint32_t allow;                   /* [h] the most that may be */
+	uint32_t moves;                   /* [h] runs in and out */
+	uint32_t map;                     /* [h] places with units */
+	uint16_t victim;                  /* [h] place that goes next */
+	bool spilled;                     /* [h] some went, for it was full */
+	bool told;                        /* [h] maint.c knows of it */
+	uint32_t extent[NS_HOLD_EXTENTS]; /* [h] index in ns_extents */
+	uint32_t bits[NS_HOLD_EXTENTS];   /* [h] which of its units; 0: none */
+};
+
+/*
+ * ns_hold_alloc - as ns_run_alloc, from what is held: NULL is a miss, after
+ * which the pool may be asked.  The run's memory is not zero.  @room: with
+ * NS_HOLD_RUN units from its start on, unless it is but one unit.
+ * ns_hold_free, _shrink, _grow - as ns_run_free and so on; false: nothing was
+ * done, and the pool has to.
+ * ns_hold_release - everything goes back to the pool.
+ */
+struct ns_unit *ns_hold_alloc(struct ns_hold *h, size_t nunits, size_t align,
+			      bool room);
+bool ns_hold_free(struct ns_hold *h, struct ns_unit *u);
+bool ns_hold_shrink(struct ns_hold *h, struct ns_unit *u, size_t nunits);
+bool ns_hold_grow(struct ns_hold *h, struct ns_unit *u, size_t nunits);
+void ns_hold_release(struct ns_hold *h);
 
 /* One node's figures, in bytes (page/pool.c). */
 struct ns_pool_stat {

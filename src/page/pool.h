@@ -21,12 +21,15 @@
 #define NS_RANGE_BINS  24 /* 2^23 extents: the 16 TiB of the largest span */
 #define NS_EXTENT_FULL 0xffffffffu
 
+enum ns_moved { NS_MOVED_NOT = 0, NS_MOVED, NS_MOVED_FIRST };
+
 struct ns_extent {
 	struct ns_list link;       /* [p] partial list or free range list */
 	struct ns_list dirty_link; /* [p] valid while dirty != 0 */
 	uint32_t used;             /* [p] a bit a unit */
 	uint32_t dirty;            /* [p] free units that are not zero */
 	uint32_t range;            /* [p] length, at a free range's ends */
+	uint32_t moved;            /* [a] enum ns_moved: see move.c */
 	uint64_t stamp;            /* [p] when a unit was last freed, ms */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_extent) == NS_CACHELINE, "one line each");
@@ -61,20 +64,76 @@ extern uint64_t ns_clock_ms; /* [a] now, to within a purge's period */
 void ns_pool_init(unsigned slot, size_t span);
 
 /*
- * A purge claims the oldest dirty units, drops the lock, tells the kernel,
- * and frees them as clean (purge.c).  Both need the pool's lock.
+ * Where the system gives huge pages to everybody, a process that touches a
+ * page here and there would have 2 MiB resident for each.  So the first of
+ * a span are small pages, and what grows beyond obeys the system.
  */
-#define NS_CLAIM_MAX 32u /* extents: some milliseconds in the kernel */
+#define NS_SMALL_EXTENTS 16u                  /* 32 MiB a node */
+void ns_advise_huge(void *addr, size_t size); /* if that is asked for */
 
-struct ns_claim {
-	struct ns_extent *first;
-	size_t len;    /* extents */
-	uint32_t bits; /* of each extent */
-	size_t dirty;  /* units among them that are not zero */
-};
+ns_inline struct ns_extent *
+ns_extent_at(const struct ns_pool *p, size_t i)
+{
+	return &ns_extents[p->first + i];
+}
 
-bool ns_pool_claim(struct ns_pool *p, struct ns_claim *c);
-void ns_pool_unclaim(struct ns_pool *p, const struct ns_claim *c, bool purged);
+ns_inline size_t
+ns_extent_index(const struct ns_pool *p, const struct ns_extent *e)
+{
+	return (size_t)(e - ns_extents) - p->first;
+}
+
+ns_inline struct ns_unit *
+ns_extent_units(const struct ns_extent *e)
+{
+	return ns_units + (size_t)(e - ns_extents) * NS_EXTENT_UNITS;
+}
+
+/* Bits set.  Without -mpopcnt the builtin is a call. */
+ns_inline unsigned
+ns_bits(uint32_t x)
+{
+	x -= (x >> 1) & 0x55555555u;
+	x = (x & 0x33333333u) + ((x >> 2) & 0x33333333u);
+	return (((x + (x >> 4)) & 0x0f0f0f0fu) * 0x01010101u) >> 24;
+}
+
+/* @n bits from bit @at on; n is 1 to 32. */
+ns_inline uint32_t
+ns_bits_from(unsigned at, unsigned n)
+{
+	return (NS_EXTENT_FULL >> (NS_EXTENT_UNITS - n)) << at;
+}
+
+/* extent.c: one extent's units.  @e is in no range. */
+void ns_extent_use(struct ns_pool *p, struct ns_extent *e, uint32_t bits);
+void ns_extent_unuse(struct ns_pool *p, struct ns_extent *e, uint32_t bits,
+		     bool clean, uint64_t now);
+void ns_partial_remove(struct ns_pool *p, struct ns_extent *e);
+struct ns_extent *ns_partial_find(const struct ns_pool *p, unsigned n,
+				  unsigned align, bool want_zero, unsigned *at);
+
+/* Bit i set: @n of the @free units from i on, a multiple of @align. */
+uint32_t ns_starts(uint32_t free, unsigned n, unsigned align);
+
+/*
+ * run.c: a descriptor for units that are the caller's, and units that no run
+ * has back to the pool, none of them zero.
+ */
+void ns_run_set_up(struct ns_unit *u, size_t n, bool zero);
+void ns_run_set_length(struct ns_unit *u, size_t n);
+void ns_units_return(size_t extent, uint32_t bits);
+
+/* move.c: gives units back, and undoes what a move left of traces. */
+int ns_units_purge(struct ns_extent *e, size_t at, size_t n);
+
+/* range.c: whole free extents, by index in the pool. */
+bool ns_range_take(struct ns_pool *p, size_t len, size_t align, unsigned flags,
+		   size_t *at);
+void ns_range_carve(struct ns_pool *p, size_t first, size_t at, size_t len);
+void ns_range_release(struct ns_pool *p, size_t first, size_t len);
+size_t ns_range_start(const struct ns_pool *p, size_t i);
+bool ns_pool_commit(struct ns_pool *p, size_t least);
 
 /* All that is committed, over all nodes, in bytes: maint.c's threshold. */
 uint64_t ns_pools_committed(void);

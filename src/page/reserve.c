@@ -27,7 +27,6 @@
 /* Half of a 47-bit address space; larger ones are only given on request. */
 #define TOTAL_MAX   (1ul << 46)
 #define TOTAL_LEAST (2 * NS_EXTENT)
-#define SMALL_PAGES (16 * NS_EXTENT) /* 32 MiB a node */
 
 char *ns_base;
 size_t ns_total;
@@ -127,16 +126,24 @@ bind_spans(size_t span)
 	}
 }
 
-/*
- * Where the system gives huge pages to everybody, a process that touches a
- * page here and there would have 2 MiB resident for each.  So the first of
- * a span are small pages, and what grows beyond obeys the system.
- */
+void
+ns_advise_huge(void *addr, size_t size)
+{
+	if (ns_options.huge_pages != 0)
+		ns_os_thp(addr, size, true);
+}
+
 static void
 small_pages_first(size_t span)
 {
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		ns_os_thp(ns_base + s * span, ns_min(span, SMALL_PAGES), false);
+	size_t small = ns_min(span, NS_SMALL_EXTENTS * NS_EXTENT);
+	char *p;
+
+	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		p = ns_base + s * span;
+		ns_os_thp(p, small, false);
+		ns_advise_huge(p + small, span - small);
+	}
 }
 
 static int

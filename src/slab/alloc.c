@@ -232,33 +232,68 @@ ns_resize_in_place(void *p, size_t size)
 
 	if (u->kind != NS_KIND_LARGE)
 		return size <= ns_usable_size(p);
-	return size > NS_SLAB_MAX && ns_large_resize(u, size);
+	return ns_large_resize(u, size);
 }
 
-/*
- * In place when the block stays at least half used; a large block when the
- * units behind it are free.  A block that grows by a small step will likely
- * grow again, and gets a quarter more.
- */
-void *
-ns_realloc(void *p, size_t size)
+/* A large block, or one that may have a run with room behind it. */
+static ns_noinline void *
+realloc_large(void *p, size_t old, size_t size)
 {
-	size_t old = size_in_class(p);
+	size_t want = size;
 	void *q = NULL;
 
-	if (ns_likely(old - size <= old / 2 || (size <= old && old <= 64)))
-		return p;
-	if (old == 0)
+	if (old == 0) {
 		old = ns_usable_size(p);
-	if (old > NS_SLAB_MAX && ns_resize_in_place(p, size))
-		return p;
+		if (ns_run_of(p)->kind == NS_KIND_LARGE &&
+		    ns_resize_in_place(p, size))
+			return p;
+	}
 	if (size > old && size < old + old / 4)
-		q = ns_malloc_fast(old + old / 4);
+		want = old + old / 4;
+	if (size > old && size >= NS_GROWING)
+		q = ns_large_alloc_growing(want);
 	if (q == NULL)
 		q = ns_malloc_fast(size);
 	if (q == NULL)
 		return NULL;
+	if (old > NS_SLAB_MAX && size > old && ns_large_move(p, q))
+		return q;
 	memcpy(q, p, ns_min(old, size));
 	ns_free_fast(p);
 	return q;
+}
+
+/*
+ * In place when the block stays at least half used.  A block that grows by a
+ * small step will likely grow again, and gets a quarter more.
+ */
+void *
+ns_realloc(void *p, size_t size)
+{
+	size_t old = size_in_class(p), n;
+	void *q = NULL;
+
+	if (ns_likely(old - size <= old / 2 || (size <= old && old <= 64)))
+		return p;
+	if (ns_unlikely(old == 0 || size >= NS_GROWING))
+		return realloc_large(p, old, size);
+	if (size > old && size < old + old / 4)
+		q = ns_malloc_fast(old + old / 4);
+	if (q == NULL)
+		q = ns_malloc_fast(size);
+	if (ns_unlikely(q == NULL))
+		return NULL;
+	n = ns_min(old, size);
+	__asm__("" : "+r"(n)); /* if gcc knows a bound it copies by words */
+	memcpy(q, p, n);
+	ns_free_fast(p);
+	return q;
+}
+
+void *
+ns_alloc_growing(size_t size)
+{
+	void *p = ns_large_alloc_growing(size);
+
+	return p != NULL ? p : ns_malloc_fast(size);
 }

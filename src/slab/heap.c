@@ -414,4 +414,5 @@ ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c)
 	}
 	for (unsigned i = 1; i < h->nbins; i++)
 		drain(h, &h->bin[i]);
+	ns_hold_release(&h->hold);
 }

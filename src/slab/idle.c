@@ -5,7 +5,8 @@
  * 1. Pages of a slab behind its last carved object were never used in the
  *    slab's life, but are resident when the run was taken dirty.  A slab that
  *    a bin keeps although nothing of it is in use is resident altogether.
- * 2. The maintenance thread gives both back, once for each time that a heap
+ *    So are the units in a heap's hold (page/hold.c).
+ * 2. The maintenance thread gives all this back, once for each time that a heap
  *    has taken no slow path between two of its visits.  It holds the heap's
  *    lock, under which alone objects are carved, so an owner that wakes up
  *    then waits for at most one heap's calls.
@@ -95,6 +96,13 @@ ns_heap_go_on(struct ns_heap *h)
 	ns_store_release(&h->halted, 0u);
 }
 
+/* Slow paths taken, and large blocks. */
+static uint32_t
+ticks_of(const struct ns_heap *h)
+{
+	return h->ticks + h->hold.moves;
+}
+
 /* True: nothing is left to do. */
 static bool
 trim_heap(struct ns_heap *h, struct visits *v)
@@ -110,6 +118,7 @@ trim_heap(struct ns_heap *h, struct visits *v)
 		ns_list_for_each (l, &bin->slabs)
 			trim_slab(ns_container_of(l, struct ns_slab, link));
 	}
+	ns_hold_release(&h->hold);
 	if (!ns_heap_halt(h))
 		return true;
 	done = park_some(h, v);
@@ -125,9 +134,9 @@ visit(struct ns_heap *h, struct visits *v)
 		v->busy = true;
 		return;
 	}
-	if (h->seen != h->ticks) {
+	if (h->seen != ticks_of(h)) {
 		if (v->first) {
-			h->seen = h->ticks;
+			h->seen = ticks_of(h);
 			h->rest = NS_ACTIVE;
 		}
 		v->busy = true;

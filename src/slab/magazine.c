@@ -143,6 +143,7 @@ ns_magazines_flush(void)
 		ns_lock(&h->lock);
 		for (unsigned i = 1; i < h->nbins; i++)
 			flush_all(h, &h->bin[i]);
+		ns_hold_release(&h->hold);
 		ns_unlock(&h->lock);
 	}
 }

@@ -39,6 +39,7 @@
 #define NS_SLAB_UNITS 8u     /* the longest slab */
 #define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
 #define NS_DIRECT_MAX 8192u /* sizes up to this find their bin in a map */
+#define NS_GROWING    8192u /* what grows to this may have a run (large.c) */
 
 /* The words of a magazine's array, item 0 included: a unit of its own. */
 #define NS_MAGAZINE_MAX (NS_UNIT / 8u)
@@ -162,10 +163,12 @@ struct ns_heap {
 	uint32_t nbins;           /* [o] bins from here on are zero */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
-	uint32_t seen;            /* [h] ticks when idle.c came by last */
+	uint32_t seen;            /* [h] of idle.c, when it came by last */
 	uint32_t rest;            /* [h] enum ns_rest */
 	uint32_t arrays;          /* [h] where the next array can be */
 	uint32_t allowed;         /* [h] bytes all its magazines may hold */
+	struct ns_hold hold;      /* [h] runs for large blocks */
+	uint32_t young;           /* [o] large blocks that are not yet large */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
 	uint32_t passing; /* [a] the owner is in a slab without a lock */
 	uint32_t halted;  /* [a] and shall not enter one: see idle.c */
@@ -357,6 +360,7 @@ void *ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
 void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
 void *ns_realloc(void *p, size_t size);            /* neither NULL nor 0 */
+void *ns_alloc_growing(size_t size);               /* realloc's first */
 bool ns_resize_in_place(void *p, size_t size);
 void ns_free_slow(void *p);
 size_t ns_usable_size(const void *p);           /* 0 for NULL */
@@ -404,10 +408,12 @@ ns_heap_on(int node)
 
 /* large.c: blocks of their own run; @align a power of two. */
 void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
+void *ns_large_alloc_growing(size_t size); /* or NULL: a slab shall do */
 void ns_large_free(struct ns_unit *u, void *p);
 size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);
 void ns_large_charged(void *p, struct numaslab_account *payer);
+bool ns_large_move(void *p, void *q); /* to a longer block, and p is freed */
 
 /* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);

@@ -5,10 +5,10 @@
  * What the slow paths count is in the pools and the threads' records.  What
  * they do not count, live bytes, is read off the unit descriptors: an owned
  * slab has used minus what others have freed into it, any other one carved
- * minus its shared list; and what lies in magazines is free.  Everything goes
- * through @read, so the numaslab command walks another process with the same
- * code.  Values move meanwhile; each is read once, and nothing read is trusted
- * as an address without a bound.
+ * minus its shared list; and what lies in magazines and holds is free.
+ * Everything goes through @read, so the numaslab command walks another process
+ * with the same code.  Values move meanwhile; each is read once, and nothing
+ * read is trusted as an address without a bound.
  */
 #include "page/pool.h"
 #include "slab/slab.h"
@@ -190,6 +190,7 @@ add_thread(struct walk *w, const struct ns_thread *at)
 		if (error != 0)
 			return error;
 		f->local_frees += h.frees;
+		f->cached += (uint64_t)h.hold.units << NS_UNIT_SHIFT;
 	}
 	return 0;
 }

@@ -105,10 +105,10 @@ print_members(FILE *out, const struct ns_node_figures *f)
 	fprintf(out,
 		"\"live\":%lu,\"used\":%lu,\"resident\":%lu,"
 		"\"retained\":%lu,\"committed\":%lu,\"spilled\":%lu,"
-		"\"purged\":%lu,\"reclaimable\":%lu,"
+		"\"purged\":%lu,\"reclaimable\":%lu,\"full\":%lu,"
 		"\"local_frees\":%lu,\"remote_frees\":%lu",
 		f->live, f->used, resident(f), f->retained, f->committed,
-		f->spilled, f->purged, f->reclaimable, f->local_frees,
+		f->spilled, f->purged, f->reclaimable, f->huge, f->local_frees,
 		f->remote_frees);
 }
 

@@ -363,6 +363,7 @@ add_up(struct ns_snapshot *s)
 		sum->spilled += f->spilled;
 		sum->purged += f->purged;
 		sum->reclaimable += f->reclaimable;
+		sum->huge += f->huge;
 		sum->local_frees += f->local_frees;
 		sum->remote_frees += f->remote_frees;
 	}

@@ -408,6 +408,49 @@ address_space_limited(void *arg)
 }
 #endif
 
+/* Is @flag among the VmFlags of the mapping that @p lies in? */
+static bool
+has_flag(const char *p, const char *flag)
+{
+	bool inside = false, found = false;
+	unsigned long from, to;
+	char line[512];
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	REQUIRE(f != NULL);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			inside = (uintptr_t)p >= from && (uintptr_t)p < to;
+		else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line, flag) != NULL;
+	}
+	fclose(f);
+	return found;
+}
+
+static void
+huge_pages(void *arg)
+{
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0)
+		return;
+	if (arg != NULL)
+		setenv("NUMASLAB_HUGE_PAGES", "1", 1);
+	start("1G", NULL);
+	add_run(1, NS_EXTENT_UNITS, 1, 0);
+	add_run(1, 20 * NS_EXTENT_UNITS, 1, 0);
+	CHECK(has_flag(ns_unit_addr(runs[0].u), " nh"));
+	CHECK_EQ(has_flag(ns_unit_addr(runs[1].u) + 16 * NS_EXTENT, " hg"),
+		 arg != NULL);
+	CHECK_EQ(stat_of(1).huge, 21 * NS_EXTENT);
+}
+
+static void
+huge_pages_asked_for(void *arg)
+{
+	(void)arg;
+	huge_pages("yes");
+}
+
 static void
 no_system_call_asked_for(void *arg)
 {
@@ -508,6 +551,8 @@ static const struct {
 #ifndef TEST_SANITIZED
 	{ "address_space_limited", address_space_limited },
 #endif
+	{ "huge_pages", huge_pages },
+	{ "huge_pages_asked_for", huge_pages_asked_for },
 	{ "no_system_call_asked_for", no_system_call_asked_for },
 	{ "absurd_sizes", absurd_sizes },
 	{ "threads_at_once", threads_at_once },
