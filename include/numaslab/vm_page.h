@@ -39,24 +39,33 @@ typedef struct vm_page *vm_page_t;
 #define VM_ALLOC_CLASS_MASK 0x0007
 
 /* Any of these. */
-#define VM_ALLOC_ZERO        0x0010 /* prefer a zeroed page; see PG_ZERO */
-#define VM_ALLOC_NOOBJ       0x0020 /* no object */
-#define VM_ALLOC_WIRED       0x0040 /* the page is returned wired */
-#define VM_ALLOC_NOBUSY      0x0080 /* not busy; without object, never is */
-#define VM_ALLOC_IFCACHED    0x0100 /* only if cached */
-#define VM_ALLOC_IFNOTCACHED 0x0200 /* only if not cached */
-#define VM_ALLOC_SBUSY       0x0400 /* shared, not exclusively busy */
-#define VM_ALLOC_NORECLAIM   0x0800 /* no cached page is taken for it */
-#define VM_ALLOC_NOWAIT      0x1000 /* do not sleep */
-#define VM_ALLOC_WAITOK      0x2000 /* sleep until it can be had */
-#define VM_ALLOC_WAITFAIL    0x4000 /* sleep once, and fail then */
-#define VM_ALLOC_NOCREAT     0x8000 /* only a page that is there already */
+#define VM_ALLOC_ZERO        0x0010  /* prefer a zeroed page; see PG_ZERO */
+#define VM_ALLOC_NOOBJ       0x0020  /* no object */
+#define VM_ALLOC_WIRED       0x0040  /* the page is returned wired */
+#define VM_ALLOC_NOBUSY      0x0080  /* not busy; without object, never is */
+#define VM_ALLOC_IFCACHED    0x0100  /* only if cached */
+#define VM_ALLOC_IFNOTCACHED 0x0200  /* only if not cached */
+#define VM_ALLOC_SBUSY       0x0400  /* shared, not exclusively busy */
+#define VM_ALLOC_NORECLAIM   0x0800  /* no cached page is taken for it */
+#define VM_ALLOC_NOWAIT      0x1000  /* do not sleep */
+#define VM_ALLOC_WAITOK      0x2000  /* sleep until it can be had */
+#define VM_ALLOC_WAITFAIL    0x4000  /* sleep once, and fail then */
+#define VM_ALLOC_NOCREAT     0x8000  /* only a page that is there already */
+#define VM_ALLOC_NODUMP      0x10000 /* left out of core dumps */
+#define VM_ALLOC_NOFREE      0x20000 /* the page will never be freed */
+
+/* A hint: @n more pages will be wanted after this one; 2047 is the most. */
+#define VM_ALLOC_COUNT(n)    ((int)((n) < 2047 ? (n) : 2047) << 20)
+#define VM_ALLOC_COUNT_SHIFT 20
+#define VM_ALLOC_COUNT_MASK  0x7ff00000
 
 /* vm_page_flags() */
 #define PG_ZERO    0x0001 /* the page was all zero when it was allocated */
 #define PG_MLOCKED 0x0002 /* wired, and the kernel granted mlock(2) */
 #define PG_VALID   0x0004 /* its contents are the object's */
 #define PG_DIRTY   0x0008 /* and newer than what they were read from */
+#define PG_NOFREE  0x0100 /* allocated with VM_ALLOC_NOFREE */
+#define PG_NODUMP  0x0200 /* left out of core dumps, see madvise(2) */
 
 /* For vm_page_unwire(): the page goes on no queue. */
 #define PQ_NONE 255
@@ -109,6 +118,32 @@ vm_page_t vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex,
 			       int domain, int req);
 
 /*
+ * vm_page_alloc_contig, vm_page_alloc_contig_domain - @npages pages at
+ * consecutive addresses, for indices of @object from @pindex on.
+ * @alignment: of the first page's address in bytes, a power of two.
+ * @boundary:  in bytes, a power of two, or 0: the pages do not cross a
+ *             multiple of it.
+ * @req:       as for vm_page_alloc, without IFCACHED, IFNOTCACHED and NOFREE.
+ *
+ * All or none.  Each is a page of its own, which is freed alone.  What is
+ * cached at these indices is freed; no other cached page is taken.  For a
+ * contiguous object the addresses are given: EINVAL if they are not as asked
+ * for. INTERRUPT finds only what is free in a row already.
+ *
+ * Returns the first page (vm_page_of finds the others by their addresses), or
+ * NULL with errno as vm_page_alloc or _domain; ENOMEM also means that there are
+ * not as many free pages in a row, EEXIST that one of the indices has a page,
+ * and EINVAL: @npages is 0, @alignment, or @boundary or shorter than the pages.
+ */
+vm_page_t vm_page_alloc_contig(vm_object_t object, vm_pindex_t pindex, int req,
+			       unsigned long npages, unsigned long alignment,
+			       unsigned long boundary);
+vm_page_t vm_page_alloc_contig_domain(vm_object_t object, vm_pindex_t pindex,
+				      int domain, int req, unsigned long npages,
+				      unsigned long alignment,
+				      unsigned long boundary);
+
+/*
  * vm_page_alloc_noobj, vm_page_alloc_noobj_domain - a page without object,
  * which VM_ALLOC_ZERO makes zero in any case.
  *
@@ -118,6 +153,15 @@ vm_page_t vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex,
  */
 vm_page_t vm_page_alloc_noobj(int req);
 vm_page_t vm_page_alloc_noobj_domain(int domain, int req);
+
+/* The same for @npages pages in a row, as vm_page_alloc_contig has them. */
+vm_page_t vm_page_alloc_noobj_contig(int req, unsigned long npages,
+				     unsigned long alignment,
+				     unsigned long boundary);
+vm_page_t vm_page_alloc_noobj_contig_domain(int domain, int req,
+					    unsigned long npages,
+					    unsigned long alignment,
+					    unsigned long boundary);
 
 /*
  * vm_page_grab - the page at @pindex, which is made if there is none.
@@ -231,11 +275,23 @@ void vm_page_free(vm_page_t m);
  */
 void vm_page_free_zero(vm_page_t m);
 
-/* vm_page_addr - the page's memory: vm_page_size() bytes, aligned so. */
+/* vm_page_addr - the page's memory: vm_page_length() bytes, aligned so. */
 void *vm_page_addr(vm_page_t m);
 
-/* vm_page_size - the system's page size in bytes. */
+/*
+ * vm_page_length - how long the page is: as its object's page size says, or
+ * vm_page_size() when it was allocated without one.  vm_page_size - the
+ * system's page size.  Both in bytes.
+ */
+size_t vm_page_length(vm_page_t m);
 size_t vm_page_size(void);
+
+/*
+ * vm_page_of - the page whose memory @addr lies in; NULL: none that is in use.
+ * For any address, without a lock; a moment's answer unless the page is the
+ * caller's.  The kernel's PHYS_TO_VM_PAGE.
+ */
+vm_page_t vm_page_of(const void *addr);
 
 /* vm_page_domain - the node the page is on. */
 int vm_page_domain(vm_page_t m);

@@ -324,6 +324,15 @@ ns_os_lock_memory(void *addr, size_t size, bool lock)
 	return result(lock ? mlock(addr, size) : munlock(addr, size), saved);
 }
 
+int
+ns_os_dump(void *addr, size_t size, bool dump)
+{
+	int saved = errno;
+
+	return result(madvise(addr, size, dump ? MADV_DODUMP : MADV_DONTDUMP),
+		      saved);
+}
+
 long
 ns_os_read_file(const char *path, char *buf, size_t size)
 {

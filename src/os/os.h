@@ -75,6 +75,7 @@ bool ns_os_thread_alive(int tid); /* in this process */
 void ns_os_sleep_on(uint32_t *word, uint32_t value, uint64_t ms); /* futex */
 void ns_os_wake(uint32_t *word);
 int ns_os_lock_memory(void *addr, size_t size, bool lock); /* mlock(2) */
+int ns_os_dump(void *addr, size_t size, bool dump); /* in core dumps, or not */
 
 /*
  * Reads a small file into @buf, always terminated.  Returns the length or

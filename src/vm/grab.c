@@ -43,18 +43,40 @@ wait_flags_are_good(int req)
 
 /* Without an object. */
 
+/* One page, or @run of them: the first. */
 static vm_page_t
-alloc_noobj(int domain, int req)
+alloc_noobj(int domain, int req, const struct ns_vm_run *run)
 {
 	int base =
 	    (req & ~(VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL)) | VM_ALLOC_NOOBJ;
 
+	if (run != NULL)
+		return domain < 0
+			   ? vm_page_alloc_contig(NULL, 0, base, run->count,
+						  run->align, run->boundary)
+			   : vm_page_alloc_contig_domain(NULL, 0, domain, base,
+							 run->count, run->align,
+							 run->boundary);
 	return domain < 0 ? vm_page_alloc(NULL, 0, base)
 			  : vm_page_alloc_domain(NULL, 0, domain, base);
 }
 
+/* @count pages in a row from @m on. */
+static void
+make_zero(struct vm_page *m, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct vm_page *k = ns_vm_page_of(m->addr + i * ns_page_size);
+
+		if (k->zero)
+			continue;
+		memset(k->addr, 0, ns_page_size);
+		k->zero = 1;
+	}
+}
+
 static vm_page_t
-noobj(int domain, int req)
+noobj(int domain, int req, const struct ns_vm_run *run)
 {
 	bool sleeps = (req & (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL)) != 0;
 	int saved = errno;
@@ -65,11 +87,11 @@ noobj(int domain, int req)
 		errno = EINVAL;
 		return NULL;
 	}
-	m = alloc_noobj(domain, req);
+	m = alloc_noobj(domain, req, run);
 	while (m == NULL && sleeps && errno == ENOMEM) {
 		ns_add_relaxed(&sleepers.waiters, 1u);
 		seen = ns_load_relaxed(&sleepers.frees);
-		m = alloc_noobj(domain, req);
+		m = alloc_noobj(domain, req, run);
 		if (m == NULL && errno == ENOMEM)
 			ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
 		ns_sub_relaxed(&sleepers.waiters, 1u);
@@ -78,10 +100,8 @@ noobj(int domain, int req)
 	}
 	if (m == NULL)
 		return NULL;
-	if ((req & VM_ALLOC_ZERO) != 0 && (vm_page_flags(m) & PG_ZERO) == 0) {
-		memset(m->addr, 0, ns_page_size);
-		m->zero = 1;
-	}
+	if ((req & VM_ALLOC_ZERO) != 0)
+		make_zero(m, run != NULL ? run->count : 1);
 	errno = saved;
 	return m;
 }
@@ -89,7 +109,7 @@ noobj(int domain, int req)
 ns_export vm_page_t
 vm_page_alloc_noobj(int req)
 {
-	return noobj(-1, req);
+	return noobj(-1, req, NULL);
 }
 
 ns_export vm_page_t
@@ -99,7 +119,30 @@ vm_page_alloc_noobj_domain(int domain, int req)
 		errno = EINVAL;
 		return NULL;
 	}
-	return noobj(domain, req);
+	return noobj(domain, req, NULL);
+}
+
+ns_export vm_page_t
+vm_page_alloc_noobj_contig(int req, unsigned long npages,
+			   unsigned long alignment, unsigned long boundary)
+{
+	struct ns_vm_run run = { npages, alignment, boundary };
+
+	return noobj(-1, req, &run);
+}
+
+ns_export vm_page_t
+vm_page_alloc_noobj_contig_domain(int domain, int req, unsigned long npages,
+				  unsigned long alignment,
+				  unsigned long boundary)
+{
+	struct ns_vm_run run = { npages, alignment, boundary };
+
+	if (domain < 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return noobj(domain, req, &run);
 }
 
 /* With one. */
@@ -154,7 +197,7 @@ grab_new(vm_object_t object, vm_pindex_t pindex, int req)
 	m = vm_page_alloc(object, pindex, req & ~GRAB_FLAGS);
 	if (m != NULL && (req & VM_ALLOC_ZERO) != 0 &&
 	    (vm_page_flags(m) & (PG_ZERO | PG_VALID)) == 0)
-		memset(m->addr, 0, ns_page_size);
+		memset(m->addr, 0, ns_vm_bytes(m));
 	if (m != NULL || errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0)
 		return m;
 	sleep_for_memory(object);

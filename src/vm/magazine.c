@@ -79,6 +79,13 @@ find_home(struct magazine *g, uint32_t cpu)
 				       : (uint16_t)(ns_policy_home(cpu) + 1));
 }
 
+/* Does it hold the node's pages?  Only system pages are in magazines. */
+static bool
+is_of(const struct magazine *g, const struct ns_vm_node *n)
+{
+	return ns_load_relaxed(&g->home) == n->slot + 1 && n->order == 0;
+}
+
 /* This CPU's, locked, if it may be used now; else NULL. */
 static struct magazine *
 mine(void)
@@ -165,12 +172,12 @@ ns_vm_mag_push(struct vm_page *m, bool zero)
 	if (g->n[zero] >= capacity())
 		n = take(g, zero, over, capacity() / 2);
 	m->zero = zero;
-	ns_store_relaxed(&m->state, NS_VM_FREE);
+	ns_store_relaxed(&m->state, NS_VM_SPARE);
 	push(g, zero, m);
 	unlock(g);
 	if (n > 0) {
-		ns_vm_put_all(&ns_vm_nodes[ns_slot_of(m)], over, n);
-		ns_vm_mag_slacken(&ns_vm_nodes[ns_slot_of(m)]);
+		ns_vm_put_all(ns_vm_node_of(m), over, n);
+		ns_vm_mag_slacken(ns_vm_node_of(m));
 	}
 	return true;
 }
@@ -184,7 +191,7 @@ ns_vm_mag_fill(struct ns_vm_node *n, bool zero)
 
 	if (ns_list_empty(list) || (g = mine()) == NULL)
 		return;
-	while (g->home - 1u == n->slot && g->n[zero] < capacity() / 2 &&
+	while (is_of(g, n) && g->n[zero] < capacity() / 2 &&
 	       !ns_list_empty(list) && ns_vm_held(n) > n->low + n->keep)
 		push(g, zero, ns_vm_take(n, zero));
 	unlock(g);
@@ -200,7 +207,7 @@ ns_vm_mag_drain(struct ns_vm_node *n)
 
 	for (uint32_t cpu = 0; cpu < ns_load_relaxed(&ncpus); cpu++) {
 		g = &magazines[cpu];
-		if (ns_load_relaxed(&g->home) != n->slot + 1)
+		if (!is_of(g, n))
 			continue;
 		while (!try_lock(g))
 			sched_yield();
@@ -233,7 +240,7 @@ ns_vm_mag_rob(const struct ns_vm_node *n)
 	for (uint32_t cpu = 0; m == NULL && cpu < ns_load_relaxed(&ncpus);
 	     cpu++) {
 		g = &magazines[cpu];
-		if (ns_load_relaxed(&g->home) != n->slot + 1 || !try_lock(g))
+		if (!is_of(g, n) || !try_lock(g))
 			continue;
 		if (take(g, false, &m, 1) == 0)
 			take(g, true, &m, 1);
@@ -248,7 +255,7 @@ ns_vm_mag_pages(const struct ns_vm_node *n)
 	uint64_t sum = 0;
 
 	for (uint32_t cpu = 0; cpu < ns_load_relaxed(&ncpus); cpu++)
-		if (ns_load_relaxed(&magazines[cpu].home) == n->slot + 1)
+		if (is_of(&magazines[cpu], n))
 			sum += ns_load_relaxed(&magazines[cpu].n[0]) +
 			       ns_load_relaxed(&magazines[cpu].n[1]);
 	return sum;
@@ -261,7 +268,7 @@ ns_vm_mag_zero_given(const struct ns_vm_node *n)
 	uint64_t sum = 0;
 
 	for (uint32_t cpu = 0; cpu < ns_load_relaxed(&ncpus); cpu++)
-		if (ns_load_relaxed(&magazines[cpu].home) == n->slot + 1)
+		if (is_of(&magazines[cpu], n))
 			sum += ns_load_relaxed(&magazines[cpu].zero_given);
 	return sum;
 }
