@@ -67,6 +67,15 @@ int ns_os_getcpu(unsigned *cpu, unsigned *node);
  * or NULL when glibc has not registered rseq.
  */
 const uint32_t *ns_os_rseq_cpu(void);
+extern ptrdiff_t ns_os_rseq_offset; /* [I] of the word; 0: there is none */
+
+/*
+ * Restarts the sequences (os/rseq.h) of this process that CPU @cpu is in; a
+ * full barrier there.  It works once ns_os_rseq_fences, called in each process,
+ * has returned 0.
+ */
+int ns_os_rseq_fences(void);
+void ns_os_rseq_fence(unsigned cpu);
 
 uint64_t ns_os_now_ms(void); /* CLOCK_MONOTONIC_COARSE */
 uint64_t ns_os_random(void); /* from the kernel, never 0 */

@@ -131,5 +131,5 @@ vm_page_cache(vm_page_t m)
 	}
 	ns_vm_busy_end(m);
 	ns_unlock(&n->lock);
-	ns_vm_wake_waiters();
+	ns_vm_freed();
 }

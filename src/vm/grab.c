@@ -18,18 +18,14 @@
 #define WAIT_FLAGS (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL | VM_ALLOC_NOWAIT)
 #define GRAB_FLAGS (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL | VM_ALLOC_NOCREAT)
 
-static struct {
-	uint32_t waiters; /* [a] */
-	uint32_t frees;   /* [a] changes while somebody waits */
-} __attribute__((aligned(NS_CACHELINE))) sleepers;
+uint32_t ns_vm_waiters;
+static uint32_t frees; /* [a] changes while somebody waits */
 
 void
 ns_vm_wake_waiters(void)
 {
-	if (ns_likely(ns_load_relaxed(&sleepers.waiters) == 0))
-		return;
-	ns_add_relaxed(&sleepers.frees, 1u);
-	ns_os_wake(&sleepers.frees);
+	ns_add_relaxed(&frees, 1u);
+	ns_os_wake(&frees);
 }
 
 /* At most one of the flags that say whether to sleep. */
@@ -89,12 +85,12 @@ noobj(int domain, int req, const struct ns_vm_run *run)
 	}
 	m = alloc_noobj(domain, req, run);
 	while (m == NULL && sleeps && errno == ENOMEM) {
-		ns_add_relaxed(&sleepers.waiters, 1u);
-		seen = ns_load_relaxed(&sleepers.frees);
+		ns_add_relaxed(&ns_vm_waiters, 1u);
+		seen = ns_load_relaxed(&frees);
 		m = alloc_noobj(domain, req, run);
 		if (m == NULL && errno == ENOMEM)
-			ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
-		ns_sub_relaxed(&sleepers.waiters, 1u);
+			ns_os_sleep_on(&frees, seen, SLEEP_MS);
+		ns_sub_relaxed(&ns_vm_waiters, 1u);
 		if ((req & VM_ALLOC_WAITFAIL) != 0)
 			break;
 	}
@@ -160,11 +156,11 @@ sleep_for_memory(vm_object_t object)
 {
 	uint32_t seen;
 
-	ns_add_relaxed(&sleepers.waiters, 1u);
-	seen = ns_load_relaxed(&sleepers.frees);
+	ns_add_relaxed(&ns_vm_waiters, 1u);
+	seen = ns_load_relaxed(&frees);
 	VM_OBJECT_WUNLOCK(object);
-	ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
-	ns_sub_relaxed(&sleepers.waiters, 1u);
+	ns_os_sleep_on(&frees, seen, SLEEP_MS);
+	ns_sub_relaxed(&ns_vm_waiters, 1u);
 	VM_OBJECT_WLOCK(object);
 }
 

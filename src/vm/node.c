@@ -91,6 +91,7 @@ init(void)
 		for (order = 0; order < norders; order++)
 			for (s = 0; s < ns_topo.nslots; s++)
 				node_init(ns_vm_node(s, order), s, order);
+		ns_vm_mag_init();
 		ns_fork_vm.unlock = ns_vm_unlock_all;
 		ns_fork_vm.child = ns_vm_fork_child;
 		ns_fork_vm.lock = ns_vm_lock_all;
@@ -156,6 +157,27 @@ wants_fresh(const struct ns_vm_node *n)
 }
 
 /*
+ * Free pages that are not in chunks come back: those in magazines, which
+ * refuse from now on, and the one being zeroed.  The lock is dropped.
+ */
+static void
+gather(struct ns_vm_node *n)
+{
+	bool is_drained = ns_load_relaxed(&n->tight) == NS_VM_DRAINED;
+	uint64_t eased = n->eased;
+
+	if (!is_drained)
+		ns_store_relaxed(&n->tight, NS_VM_TIGHT);
+	ns_unlock(&n->lock);
+	if (!is_drained)
+		ns_vm_mag_drain(n);
+	ns_vm_zero_wait(n);
+	ns_lock(&n->lock);
+	if (ns_load_relaxed(&n->tight) == NS_VM_TIGHT && n->eased == eased)
+		ns_store_relaxed(&n->tight, NS_VM_DRAINED);
+}
+
+/*
  * NORMAL and SYSTEM: a page while the node holds more than @mark.  The lock
  * is held, and dropped for growing; *grew tells.
  */
@@ -173,11 +195,7 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 		    !(want_fresh && wants_fresh(n)))
 			return ns_vm_take(n, zero);
 		if (!room && ns_vm_held(n) <= mark && !drained) {
-			ns_store_relaxed(&n->tight, NS_VM_TIGHT);
-			ns_unlock(&n->lock);
-			ns_vm_mag_drain(n);
-			ns_vm_zero_wait(n);
-			ns_lock(&n->lock);
+			gather(n);
 			drained = true;
 			continue;
 		}
@@ -213,13 +231,17 @@ ns_vm_note_tight(struct ns_vm_node *n)
 	uint32_t was = ns_load_relaxed(&n->tight), now = was;
 
 	if (ns_vm_held(n) <= n->low)
-		now = NS_VM_TIGHT;
+		now = was == NS_VM_DRAINED ? was : NS_VM_TIGHT;
 	else if (is_slack(n))
 		now = was == NS_VM_SLACK ? was : NS_VM_SLACK_NEW;
-	else if (was != NS_VM_TIGHT || ns_vm_held(n) > n->low + n->keep)
+	else if ((was != NS_VM_TIGHT && was != NS_VM_DRAINED) ||
+		 ns_vm_held(n) > n->low + n->keep)
 		now = NS_VM_EASY;
-	if (now != was)
-		ns_store_relaxed(&n->tight, now);
+	if (now == was)
+		return;
+	if (now == NS_VM_EASY)
+		n->eased++;
+	ns_store_relaxed(&n->tight, now);
 }
 
 /* A page that is never freed, of a chunk of such; NULL: any other will do. */
@@ -365,13 +387,6 @@ ns_vm_free(struct vm_page *m, bool zero)
 	struct ns_vm_node *n = ns_vm_node_of(m);
 	struct ns_unit *spare = NULL;
 	const char *rule = NULL;
-
-	if (ns_likely(ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
-		      ns_load_relaxed(&m->wire_count) == 0 &&
-		      (ns_load_relaxed(&m->flags) & PG_NOFREE) == 0 &&
-		      m->order == 0 && !m->fixed) &&
-	    ns_vm_mag_push(m, zero))
-		return;
 
 	ns_lock(&n->lock);
 	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)

@@ -8,7 +8,7 @@
  * for those who do not say where, no say.  An object that has a node is the
  * home of its pages.
  */
-#include "vm/vm.h"
+#include "vm/magazine.h"
 
 #include <errno.h>
 
@@ -88,7 +88,7 @@ ns_vm_from(unsigned order, unsigned home, bool strict, int req,
 		req ^= VM_ALLOC_NORMAL | VM_ALLOC_SYSTEM;
 	if (home == NS_NO_SLOT) {
 		if ((req & NOT_OF_MAGAZINE) == 0 && order == 0 && run == NULL &&
-		    (m = ns_vm_mag_pop((req & VM_ALLOC_ZERO) != 0)) != NULL)
+		    (m = ns_vm_mag_get((req & VM_ALLOC_ZERO) != 0)) != NULL)
 			return m;
 		home = ns_vm_home();
 	}
@@ -159,11 +159,31 @@ slot_of(int domain)
 	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot : NS_NO_SLOT;
 }
 
+/* Is it what a magazine serves as it is? */
+ns_inline bool
+is_plain(int req)
+{
+	int rest = req & ~VM_ALLOC_ZERO;
+
+	return rest == (VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ) ||
+	       rest == (VM_ALLOC_SYSTEM | VM_ALLOC_NOOBJ);
+}
+
 ns_export vm_page_t
 vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req)
 {
-	int error = ns_vm_request_error(object, req);
+	vm_page_t m;
+	int error;
 
+	if (ns_likely(is_plain(req))) {
+		m = (req & VM_ALLOC_ZERO) == 0 ? ns_vm_mag_pop(false)
+					       : ns_vm_mag_pop(true);
+		if (ns_likely(m != NULL && !m->nodump))
+			return m;
+		if (m != NULL)
+			return ns_vm_finish(m, req);
+	}
+	error = ns_vm_request_error(object, req);
 	if (ns_unlikely(error != 0))
 		return refuse(error);
 	if ((req & VM_ALLOC_NOOBJ) == 0)
@@ -273,20 +293,26 @@ assert_zero(const char *call, const struct vm_page *m)
 #define assert_zero(call, m) ((void)0)
 #endif
 
-static void
+static ns_noinline void
 free_page(const char *call, struct vm_page *m, bool zero)
 {
-	ns_vm_chunk_of(call, m);
+	struct ns_vm_chunk *c = ns_vm_chunk_of(call, m);
+
 	if (ns_load_relaxed(&m->object) != NULL)
 		ns_vm_leave(call, m);
-	ns_vm_free(m, zero);
-	ns_vm_wake_waiters();
+	if (c->order != 0 || m->fixed || !ns_vm_may_free(m) ||
+	    !ns_vm_mag_put(m, zero))
+		ns_vm_free(m, zero);
+	ns_vm_freed();
 }
 
 ns_export void
 vm_page_free(vm_page_t m)
 {
-	free_page("vm_page_free", m, false);
+	if (ns_likely(ns_vm_mag_push(m, false)))
+		ns_vm_freed();
+	else
+		free_page("vm_page_free", m, false);
 }
 
 ns_export void
@@ -294,7 +320,10 @@ vm_page_free_zero(vm_page_t m)
 {
 	ns_vm_assert_allocated("vm_page_free_zero", m);
 	assert_zero("vm_page_free_zero", m);
-	free_page("vm_page_free_zero", m, true);
+	if (ns_likely(ns_vm_mag_push(m, true)))
+		ns_vm_freed();
+	else
+		free_page("vm_page_free_zero", m, true);
 }
 
 ns_export void *

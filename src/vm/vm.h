@@ -139,6 +139,7 @@ enum ns_vm_kind { NS_VM_TREE, NS_VM_OBJECT, NS_VM_KINDS };
 enum ns_vm_tight {
 	NS_VM_EASY,      /* yes */
 	NS_VM_TIGHT,     /* no: all are needed */
+	NS_VM_DRAINED,   /* no, and they are drained since */
 	NS_VM_SLACK_NEW, /* no: chunks shall go back; drain them */
 	NS_VM_SLACK,     /* no, and they are drained */
 };
@@ -158,6 +159,7 @@ struct ns_vm_node {
 	uint32_t max_units;    /* [I] of a chunk: an extent, or 1/16 node */
 	uint32_t used;         /* [a] set by the first request */
 	uint32_t tight;        /* [a] enum ns_vm_tight */
+	uint64_t eased;        /* [v] how often tight has become easy */
 	uint64_t nfree;        /* [v] free pages in chunks */
 	uint64_t npages;       /* [v] pages in chunks, all states */
 	uint64_t nzeroed;      /* [v] free pages that are zero and not fresh */
@@ -236,6 +238,15 @@ int ns_vm_segment_create(vm_object_t object, unsigned slot);
 void ns_vm_segment_destroy(vm_object_t object);
 struct vm_page *ns_vm_segment_take(vm_object_t object, vm_pindex_t pindex);
 char *ns_vm_segment_addr(vm_object_t object, vm_pindex_t pindex);
+
+/* May a page be freed whose chunk is known? */
+ns_inline bool
+ns_vm_may_free(const struct vm_page *m)
+{
+	return ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
+	       ns_load_relaxed(&m->wire_count) == 0 &&
+	       (ns_load_relaxed(&m->flags) & PG_NOFREE) == 0;
+}
 
 /* node.c */
 struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
@@ -373,7 +384,15 @@ int ns_vm_request_error(vm_object_t object, int req);
 struct vm_page *ns_vm_finish(struct vm_page *m, int req);
 
 /* grab.c: somebody may sleep until a page is free */
+extern uint32_t ns_vm_waiters; /* [a] */
 void ns_vm_wake_waiters(void);
+
+ns_inline void
+ns_vm_freed(void)
+{
+	if (ns_unlikely(ns_load_relaxed(&ns_vm_waiters) != 0))
+		ns_vm_wake_waiters();
+}
 
 /* cache.c */
 struct vm_page *ns_vm_steal(struct ns_vm_node *n);
@@ -398,8 +417,9 @@ ns_vm_count(int req)
 }
 
 /* magazine.c */
-struct vm_page *ns_vm_mag_pop(bool zero);
-bool ns_vm_mag_push(struct vm_page *m, bool zero);
+void ns_vm_mag_init(void);
+struct vm_page *ns_vm_mag_get(bool zero);
+bool ns_vm_mag_put(struct vm_page *m, bool zero);
 void ns_vm_mag_fill(struct ns_vm_node *n, bool zero);
 void ns_vm_mag_drain(struct ns_vm_node *n);
 void ns_vm_mag_slacken(struct ns_vm_node *n);
