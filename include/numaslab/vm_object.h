@@ -27,6 +27,7 @@ extern "C" {
 #endif
 
 struct vm_object;
+struct pagerops; /* vm_pager.h */
 typedef struct vm_object *vm_object_t;
 typedef uint64_t vm_pindex_t;
 
@@ -38,6 +39,7 @@ struct vm_object_attr {
 	void *handle; /* the caller's own */
 	size_t page_size; /* bytes: a power of two; 0: the system's page */
 	bool contiguous;  /* its pages lie in a row, in the order of indices */
+	const struct pagerops *pager; /* or NULL: nobody reads or writes it */
 };
 
 /*
@@ -51,9 +53,11 @@ struct vm_object_attr {
  * as long as the object exists.  All are on one node, the domain or the calling
  * thread's home, from which the whole range is taken now; it must be there
  * at once, below the node's limit, though it is in memory only as far as it is
- * used.  Its pages stay in it, free or cached: nobody else gets them.
+ * used.  Its pages stay in it, free or cached: nobody else gets them, so they
+ * are put in no queue.
  *
- * The caller owns the object, until vm_object_destroy.
+ * The caller owns the object, until vm_object_destroy, and the pager's
+ * operations, which must outlive it.
  * Returns NULL with errno EINVAL (size 0; no such node, or not allowed; page
  * size) or ENOMEM.
  */
@@ -63,8 +67,9 @@ vm_object_t vm_object_create(const struct vm_object_attr *attr);
  * vm_object_destroy - free all its pages, cached ones too, and the object.
  *
  * The caller does not hold its lock, and nobody else uses the object any
- * more, in lookups neither.  Sleeps for pages that are busy still; a wired
- * page aborts.  What is dirty is lost: write it before.
+ * more, in lookups neither.  Sleeps for pages that are busy still, as those
+ * are that the daemon writes; a wired page aborts.  What is dirty is lost:
+ * write it before.
  */
 void vm_object_destroy(vm_object_t object);
 

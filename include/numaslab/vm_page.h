@@ -60,15 +60,19 @@ typedef struct vm_page *vm_page_t;
 #define VM_ALLOC_COUNT_MASK  0x7ff00000
 
 /* vm_page_flags() */
-#define PG_ZERO    0x0001 /* the page was all zero when it was allocated */
-#define PG_MLOCKED 0x0002 /* wired, and the kernel granted mlock(2) */
-#define PG_VALID   0x0004 /* its contents are the object's */
-#define PG_DIRTY   0x0008 /* and newer than what they were read from */
-#define PG_NOFREE  0x0100 /* allocated with VM_ALLOC_NOFREE */
-#define PG_NODUMP  0x0200 /* left out of core dumps, see madvise(2) */
+#define PG_ZERO       0x0001 /* the page was all zero when it was allocated */
+#define PG_MLOCKED    0x0002 /* wired, and the kernel granted mlock(2) */
+#define PG_VALID      0x0004 /* its contents are the object's */
+#define PG_DIRTY      0x0008 /* and newer than what they were read from */
+#define PG_REFERENCED 0x0010 /* used since the daemon last looked at it */
+#define PG_NOFREE     0x0100 /* allocated with VM_ALLOC_NOFREE */
+#define PG_NODUMP     0x0200 /* left out of core dumps, see madvise(2) */
 
-/* For vm_page_unwire(): the page goes on no queue. */
-#define PQ_NONE 255
+/* The queues of a node's pages, for vm_page_unwire(). */
+#define PQ_INACTIVE 0   /* not used for a while: reclaimed, if clean */
+#define PQ_ACTIVE   1   /* in use */
+#define PQ_LAUNDRY  2   /* not used, and dirty: to be written */
+#define PQ_NONE     255 /* no queue: left alone */
 
 /*
  * vm_page_alloc - allocate a page.
@@ -334,11 +338,59 @@ void vm_page_busy_sleep(vm_page_t m, int req);
 /*
  * vm_page_valid - the contents are the object's.  vm_page_dirty - and have to
  * be written (it is valid, too).  vm_page_undirty - and have been.  The page
- * is busied by the caller.
+ * is busied by the caller.  One that is written meanwhile stays dirty.
  */
 void vm_page_valid(vm_page_t m);
 void vm_page_dirty(vm_page_t m);
 void vm_page_undirty(vm_page_t m);
+
+/*
+ * vm_page_activate, vm_page_deactivate, vm_page_launder - put a page of an
+ * object at the end of its node's active, inactive or laundry queue, whatever
+ * queue it is in; one that is active already stays where it is.
+ *
+ * A page is in no queue until one of these is called, and the page daemon
+ * takes only pages that are in one: it reclaims clean inactive ones, as
+ * vm_page_cache does, and writes those of the laundry by their object's pager.
+ * The caller keeps the page from going: it has busied it, or locked its
+ * object.  A wired page stays in no queue.  A page without object aborts.
+ */
+void vm_page_activate(vm_page_t m);
+void vm_page_deactivate(vm_page_t m);
+void vm_page_launder(vm_page_t m);
+
+/*
+ * vm_page_reference - the page was used: the daemon, when it finds it
+ * inactive, makes it active instead.  No lock, and a store at most once
+ * between two of the daemon's looks.  The caller keeps the page.
+ */
+void vm_page_reference(vm_page_t m);
+
+/*
+ * vm_page_advise - what will be done with the page, as madvise(2).
+ * @advice: MADV_WILLNEED makes it active; MADV_DONTNEED puts it at the head of
+ *          the inactive queue, to go first, or in the laundry if it is dirty;
+ *          MADV_FREE makes it clean first, so that changes may be lost; any
+ *          other value does nothing.
+ *
+ * The page is exclusively busied by the caller, or its object locked.
+ */
+void vm_page_advise(vm_page_t m, int advice);
+
+/* Is it in that queue?  A moment's answer.  The caller keeps the page. */
+bool vm_page_active(vm_page_t m);
+bool vm_page_inactive(vm_page_t m);
+bool vm_page_in_laundry(vm_page_t m);
+
+/*
+ * vm_wait - sleep until a VM_ALLOC_NORMAL request may succeed, at most once.
+ * @object: for its pages; NULL: for pages without object.
+ *
+ * For who was refused by vm_page_alloc.  The caller may hold no object's lock.
+ * The thread reclaims clean pages itself if it can; if no page daemon may run
+ * (numaslab(7)), it also writes dirty ones, and sleeps as their pager does.
+ */
+void vm_wait(vm_object_t object);
 
 /*
  * vm_pager_thread - mark the calling thread as a pager's, or not: its
@@ -356,13 +408,16 @@ bool vm_page_wired(vm_page_t m);
  * vm_page_wire - add a wiring.
  *
  * A page whose memory is not locked yet is locked now, if the kernel allows
- * (RLIMIT_MEMLOCK); PG_MLOCKED tells.  It is wired in either case.
+ * (RLIMIT_MEMLOCK); PG_MLOCKED tells.  It is wired in either case, and leaves
+ * its queue.
  */
 void vm_page_wire(vm_page_t m);
 
 /*
  * vm_page_unwire - release a wiring; the last one unlocks the memory.
- * @queue: PQ_NONE, since a page without object is on no queue.
+ * @queue: where the page goes then: PQ_ACTIVE, PQ_INACTIVE, PQ_LAUNDRY or
+ *         PQ_NONE.  With another one than PQ_NONE it must have an object, and
+ *         the caller keeps it, as for vm_page_activate.
  *
  * Returns true when the last wiring was released.  The page must be wired.
  */

@@ -135,8 +135,9 @@ static bool
 may_repeat(uint32_t rank)
 {
 	return rank == NS_RANK_HEAP || rank == NS_RANK_DEPOT ||
-	       rank == NS_RANK_VM || rank == NS_RANK_WIRE ||
-	       rank == NS_RANK_PURGE || rank == NS_RANK_POOL;
+	       rank == NS_RANK_QUEUE || rank == NS_RANK_VM ||
+	       rank == NS_RANK_WIRE || rank == NS_RANK_PURGE ||
+	       rank == NS_RANK_POOL;
 }
 
 void

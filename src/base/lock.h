@@ -28,7 +28,8 @@ enum ns_rank {
 			     all of them, in registry order */
 	NS_RANK_DEPOT,    /* slab/slab.c: one cache's slabs on one node */
 	NS_RANK_OBJECTS,  /* vm/object.c: the list of all objects */
-	NS_RANK_VM,       /* vm/: one node's page queues */
+	NS_RANK_QUEUE,    /* vm/queue.c: one node's queues; fork takes all */
+	NS_RANK_VM,       /* vm/: one node's free and cached pages; likewise */
 	NS_RANK_WIRE,     /* vm/wire.c: a page's wiring; fork takes all */
 	NS_RANK_PURGE,    /* page/pool.c: who purges a node; fork too */
 	NS_RANK_POOL,     /* page/pool.c: one node's extents; fork takes

@@ -19,7 +19,9 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <numaif.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -340,6 +342,43 @@ ns_os_wake(uint32_t *word)
 	int saved = errno;
 
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	errno = saved;
+}
+
+int
+ns_os_thread(void *(*fn)(void *), void *arg, size_t stack)
+{
+	int error, saved = errno;
+	pthread_attr_t attr;
+	sigset_t all, old;
+	pthread_t thread;
+
+	sigfillset(&all);
+	error = pthread_attr_init(&attr);
+	if (error != 0)
+		return -error;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, stack);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&thread, &attr, fn, arg);
+	if (error == EINVAL) { /* much static TLS */
+		error = pthread_create(&thread, NULL, fn, arg);
+		if (error == 0)
+			pthread_detach(thread);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	errno = saved;
+	return -error;
+}
+
+void
+ns_os_idle_priority(void)
+{
+	struct sched_param none = { .sched_priority = 0 };
+	int saved = errno;
+
+	syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none);
 	errno = saved;
 }
 

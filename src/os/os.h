@@ -83,6 +83,14 @@ int ns_os_tid(void);
 bool ns_os_thread_alive(int tid); /* in this process */
 void ns_os_sleep_on(uint32_t *word, uint32_t value, uint64_t ms); /* futex */
 void ns_os_wake(uint32_t *word);
+
+/*
+ * A detached thread with all signals blocked; @stack bytes, or libc's default
+ * if that is too little.  Not while a lock is held: it allocates.
+ */
+int ns_os_thread(void *(*fn)(void *), void *arg, size_t stack);
+void ns_os_idle_priority(void); /* the calling thread's; may be refused */
+
 int ns_os_lock_memory(void *addr, size_t size, bool lock); /* mlock(2) */
 int ns_os_dump(void *addr, size_t size, bool dump); /* in core dumps, or not */
 

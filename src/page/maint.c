@@ -12,28 +12,22 @@
  *    wakes four times per decay period.
  * 4. All its signals are blocked.  After fork() the child has none; the same
  *    rule starts another.
- * 5. word: IDLE (asleep until woken), BUSY (maybe asleep for a while), CALLED
- *    (look again at once), or NONE.  Everyone changes it by atomic exchange or
- *    CAS; a wake that finds BUSY is seen by the next look at the pools,
- *    because the retained counters were written before it.
+ * 5. word: IDLE (asleep until woken), BUSY (maybe asleep for a while), or NONE.
+ *    A wake that finds BUSY is seen by the next look at the pools, because the
+ *    retained counters were written before it.
  */
 #include "page/pool.h"
 
 #include "base/options.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-
 #define START_BYTES (16ul << 20) /* committed, before a thread is worth it */
 #define STACK_BYTES (128ul << 10)
 #define LEAST_MS    20u
 
-enum { NONE, BUSY, IDLE, CALLED };
+enum { NONE, BUSY, IDLE };
 
 static uint32_t word; /* [a] */
 bool (*ns_maint_idle)(void);
-void (*ns_maint_pages)(void);
 
 static size_t
 decay_all(void)
@@ -51,22 +45,16 @@ static size_t
 look_after(void)
 {
 	bool (*idle)(void) = ns_load_acquire(&ns_maint_idle);
-	void (*pages)(void) = ns_load_acquire(&ns_maint_pages);
 	size_t more = idle != NULL && idle();
 
-	if (pages != NULL)
-		pages();
 	return decay_all() + more;
 }
 
 static void *
 maintain(void *arg)
 {
-	uint32_t busy;
-
 	for (;;) {
-		/* Pairs with the CAS in ns_maint_call. */
-		ns_xchg_acquire(&word, (uint32_t)BUSY);
+		ns_store_relaxed(&word, (uint32_t)BUSY);
 		if (look_after() != 0) {
 			ns_os_sleep_on(
 			    &word, BUSY,
@@ -78,9 +66,7 @@ maintain(void *arg)
 		 * fence in ns_maint_dirty, so that one of the two sees the
 		 * other.
 		 */
-		busy = BUSY;
-		__atomic_compare_exchange_n(&word, &busy, IDLE, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		ns_store_relaxed(&word, (uint32_t)IDLE);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (decay_all() == 0)
 			ns_os_sleep_on(&word, IDLE, UINT64_MAX);
@@ -100,46 +86,11 @@ ns_maint_dirty(void)
 }
 
 void
-ns_maint_call(void)
-{
-	uint32_t seen = ns_load_relaxed(&word);
-
-	while (seen == BUSY || seen == IDLE)
-		if (ns_cas_acq_rel(&word, &seen, (uint32_t)CALLED)) {
-			ns_os_wake(&word);
-			return;
-		}
-}
-
-static bool
-start(void)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int error;
-
-	sigfillset(&all);
-	if (pthread_attr_init(&attr) != 0)
-		return false;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&thread, &attr, maintain, NULL);
-	if (error == EINVAL) /* much static TLS: the default stack, then */
-		error = pthread_create(&thread, NULL, maintain, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return error == 0;
-}
-
-void
 ns_maint_poke(void)
 {
 	static uint64_t retry_at; /* [a] committed bytes of the next try */
 	uint64_t committed;
 	uint32_t none = NONE;
-	int saved = errno;
 
 	if (ns_likely(ns_load_relaxed(&word) != NONE))
 		return;
@@ -149,11 +100,10 @@ ns_maint_poke(void)
 	    committed < ns_load_relaxed(&retry_at) ||
 	    !ns_cas_acq_rel(&word, &none, (uint32_t)BUSY))
 		return;
-	if (!start()) {
+	if (ns_os_thread(maintain, NULL, STACK_BYTES) != 0) {
 		ns_store_relaxed(&retry_at, 2 * committed);
 		ns_store_relaxed(&word, NONE);
 	}
-	errno = saved;
 }
 
 void

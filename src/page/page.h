@@ -249,9 +249,6 @@ void ns_maint_fork_child(void);
  * knows of.  True: there is more to do.  NULL until that layer wakes up.
  */
 extern bool (*ns_maint_idle)(void);
-/* [a] Called at each visit, for the vm layer; NULL until that wakes up. */
-extern void (*ns_maint_pages)(void);
-void ns_maint_call(void); /* a visit now; without a lock of the visited */
 
 /*
  * fork: slab/fork.c takes every lock.  A sibling layer that it must not know

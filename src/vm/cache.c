@@ -103,11 +103,29 @@ ns_vm_uncache(struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 	return is;
 }
 
+/* A page that is in no queue, not dirty and not wired.  [o] */
+void
+ns_vm_to_cache(vm_object_t object, struct vm_page *m)
+{
+	struct ns_vm_node *n = ns_vm_node_of(m);
+
+	ns_owner_add(&object->resident, -1ul);
+	ns_lock(&n->lock);
+	ns_vm_tree_set(&object->tree, m->pindex,
+		       (struct ns_vm_entry){ m, true });
+	ns_store_relaxed(&m->state, NS_VM_CACHED);
+	if (!m->fixed) {
+		ns_list_append(&n->cached, &m->link);
+		n->ncached++;
+	}
+	ns_vm_busy_end(m);
+	ns_unlock(&n->lock);
+}
+
 ns_export void
 vm_page_cache(vm_page_t m)
 {
 	vm_object_t object = ns_vm_assert_leaving("vm_page_cache", m);
-	struct ns_vm_node *n = ns_vm_node_of(m);
 
 	if (ns_load_relaxed(&m->wire_count) != 0)
 		ns_vm_die("vm_page_cache", m, "it is wired");
@@ -120,16 +138,7 @@ vm_page_cache(vm_page_t m)
 		vm_page_free(m);
 		return;
 	}
-	object->resident--;
-	ns_lock(&n->lock);
-	ns_vm_tree_set(&object->tree, m->pindex,
-		       (struct ns_vm_entry){ m, true });
-	ns_store_relaxed(&m->state, NS_VM_CACHED);
-	if (!m->fixed) {
-		ns_list_append(&n->cached, &m->link);
-		n->ncached++;
-	}
-	ns_vm_busy_end(m);
-	ns_unlock(&n->lock);
+	ns_vm_dequeue(m);
+	ns_vm_to_cache(object, m);
 	ns_vm_freed();
 }

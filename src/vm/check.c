@@ -92,6 +92,25 @@ check_chunk(struct ns_vm_node *n, struct ns_vm_chunk *c, struct sums *sum)
 	sum->zeroed += zeroed;
 }
 
+static void
+check_queue(const struct ns_vm_node *n, uint8_t queue)
+{
+	const struct ns_list *l;
+	uint64_t count = 0;
+
+	ns_list_for_each (l, &n->queue[queue]) {
+		const struct vm_page *m =
+		    ns_container_of(l, struct vm_page, link);
+
+		must(m->queue == queue, "page in another queue", n->slot);
+		must(ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
+			 ns_load_relaxed(&m->object) != NULL,
+		     "page in a queue and in no object", n->slot);
+		must(count++ < n->nqueue[queue], "queue has a loop", n->slot);
+	}
+	must(count == n->nqueue[queue], "pages in a queue", n->slot);
+}
+
 static uint64_t
 in_reserve(const struct ns_vm_node *n)
 {
@@ -110,6 +129,9 @@ ns_vm_check(unsigned node)
 	struct sums sum = { 0, 0, 0, 0, 0, 0 };
 	struct ns_list *l;
 
+	ns_lock(&n->qlock);
+	for (uint8_t queue = 0; queue < NS_VM_QUEUES; queue++)
+		check_queue(n, queue);
 	ns_lock(&n->lock);
 	ns_list_for_each (l, &n->chunks)
 		check_chunk(n, ns_container_of(l, struct ns_vm_chunk, link),
@@ -124,4 +146,5 @@ ns_vm_check(unsigned node)
 	     "states", slot);
 	must(sum.cached == n->ncached, "cached pages", slot);
 	ns_unlock(&n->lock);
+	ns_unlock(&n->qlock);
 }

@@ -332,6 +332,7 @@ ns_vm_carve(struct ns_vm_chunk *c)
 	m->zero = u->zero;
 	m->lock_epoch = 0;
 	ns_store_relaxed(&m->state, NS_VM_SPARE);
+	ns_store_relaxed(&m->queue, PQ_NONE);
 	/* Pairs with the acquire in ns_vm_chunk_of. */
 	ns_store_release(&c->carved, c->carved + 1);
 	return m;

@@ -7,7 +7,8 @@
  * somebody waits.  A waiter counts itself before it tries, and a try takes the
  * lock of each node it asks; so a page that is freed after the try is freed by
  * a thread that sees the waiter.  Memory that the pool gets back wakes nobody:
- * a sleep ends after some time in any case.
+ * a sleep ends after some time in any case.  Instead of sleeping a thread makes
+ * pages available itself if it can (ns_vm_help).
  */
 #include "vm/vm.h"
 
@@ -26,6 +27,15 @@ ns_vm_wake_waiters(void)
 {
 	ns_add_relaxed(&frees, 1u);
 	ns_os_wake(&frees);
+}
+
+/* For pages of @slot; @strict: not of others.  A free after @seen ends it. */
+static void
+help_or_sleep(unsigned order, unsigned slot, bool strict, int req,
+	      uint32_t seen)
+{
+	if ((req & VM_ALLOC_NORECLAIM) != 0 || !ns_vm_help(order, slot, strict))
+		ns_os_sleep_on(&frees, seen, SLEEP_MS);
 }
 
 /* At most one of the flags that say whether to sleep. */
@@ -89,7 +99,10 @@ noobj(int domain, int req, const struct ns_vm_run *run)
 		seen = ns_load_relaxed(&frees);
 		m = alloc_noobj(domain, req, run);
 		if (m == NULL && errno == ENOMEM)
-			ns_os_sleep_on(&frees, seen, SLEEP_MS);
+			help_or_sleep(0,
+				      domain < 0 ? NS_NO_SLOT
+						 : ns_topo.slot_of_node[domain],
+				      domain >= 0, req, seen);
 		ns_sub_relaxed(&ns_vm_waiters, 1u);
 		if ((req & VM_ALLOC_WAITFAIL) != 0)
 			break;
@@ -152,14 +165,14 @@ refuse(int error)
 
 /* Sleeps for memory without the object's lock. */
 static void
-sleep_for_memory(vm_object_t object)
+sleep_for_memory(vm_object_t object, int req)
 {
 	uint32_t seen;
 
 	ns_add_relaxed(&ns_vm_waiters, 1u);
 	seen = ns_load_relaxed(&frees);
 	VM_OBJECT_WUNLOCK(object);
-	ns_os_sleep_on(&frees, seen, SLEEP_MS);
+	help_or_sleep(object->order, object->home, false, req, seen);
 	ns_sub_relaxed(&ns_vm_waiters, 1u);
 	VM_OBJECT_WLOCK(object);
 }
@@ -196,7 +209,7 @@ grab_new(vm_object_t object, vm_pindex_t pindex, int req)
 		memset(m->addr, 0, ns_vm_bytes(m));
 	if (m != NULL || errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0)
 		return m;
-	sleep_for_memory(object);
+	sleep_for_memory(object, req);
 	return refuse((req & VM_ALLOC_WAITFAIL) != 0 ? ENOMEM : EAGAIN);
 }
 
@@ -268,4 +281,32 @@ vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex, int req)
 	m = vm_page_grab(object, pindex, req);
 	VM_OBJECT_WUNLOCK(object);
 	return m;
+}
+
+/* Would a NORMAL request be served?  Of the policy's nodes, one will do. */
+static bool
+can_be_had(unsigned order, unsigned slot)
+{
+	vm_page_t m = ns_vm_from(order, slot, false,
+				 VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ, NULL);
+
+	if (m != NULL)
+		ns_vm_free(m, m->zero != 0);
+	return m != NULL;
+}
+
+ns_export void
+vm_wait(vm_object_t object)
+{
+	unsigned slot = object != NULL ? object->home : NS_NO_SLOT;
+	unsigned order = object != NULL ? object->order : 0;
+	uint32_t seen;
+
+	if (ns_vm_init() != 0)
+		return;
+	ns_add_relaxed(&ns_vm_waiters, 1u);
+	seen = ns_load_relaxed(&frees);
+	if (!can_be_had(order, slot))
+		help_or_sleep(order, slot, false, 0, seen);
+	ns_sub_relaxed(&ns_vm_waiters, 1u);
 }

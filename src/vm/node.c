@@ -37,6 +37,10 @@
  */
 #include "vm/vm.h"
 
+#include <string.h>
+
+#define FREE_BATCH 32u /* pages: a short time under the lock */
+
 struct ns_vm_node ns_vm_nodes[NS_VM_ORDERS * NS_MAX_SLOTS];
 
 static unsigned norders; /* [I] sizes of pages on this machine */
@@ -76,6 +80,7 @@ node_init(struct ns_vm_node *n, unsigned slot, unsigned order)
 	ns_list_init(&n->chunks);
 	ns_list_init(&n->metas);
 	ns_list_init(&n->cached);
+	ns_vm_queue_init(n);
 }
 
 static ns_cold int
@@ -95,7 +100,6 @@ init(void)
 		ns_fork_vm.unlock = ns_vm_unlock_all;
 		ns_fork_vm.child = ns_vm_fork_child;
 		ns_fork_vm.lock = ns_vm_lock_all;
-		ns_store_release(&ns_maint_pages, ns_vm_zero_visit);
 		/* Pairs with the acquire in ns_vm_init. */
 		ns_store_release(&ready, 1u);
 	}
@@ -211,6 +215,7 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 		more = 0;
 		*grew |= room;
 		ns_lock(&n->lock);
+		n->stuck = !room;
 	}
 }
 
@@ -267,7 +272,7 @@ static struct vm_page *
 alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 {
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
-	bool grew = false, missed = false;
+	bool grew = false, missed = false, is_short;
 	struct vm_page *m = NULL;
 
 	ns_lock(&n->lock);
@@ -280,11 +285,12 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 		ns_vm_mag_fill(n, zero);
 		missed = zero && ns_vm_zero_note(n, m);
 	}
+	is_short = ns_vm_is_short(n);
 	ns_unlock(&n->lock);
 	if (ns_unlikely(grew))
 		ns_maint_poke();
-	if (ns_unlikely(missed))
-		ns_maint_call();
+	if (ns_unlikely(missed || is_short))
+		ns_vm_daemon_call(is_short);
 	return m;
 }
 
@@ -414,6 +420,32 @@ ns_vm_free(struct vm_page *m, bool zero)
 	ns_vm_mag_slacken(n);
 }
 
+/*
+ * The pages that were cached first are free, until the node holds @goal or
+ * none is left.  They are for requests to come: no chunk goes back.
+ */
+void
+ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal)
+{
+	struct vm_page *m = NULL;
+	unsigned left;
+
+	do {
+		ns_lock(&n->lock);
+		for (left = FREE_BATCH; left > 0; left--) {
+			if (ns_vm_held(n) >= goal ||
+			    (m = ns_vm_steal(n)) == NULL)
+				break;
+			ns_store_relaxed(&m->state, NS_VM_FREE);
+			ns_vm_put(n, ns_vm_chunk_of("pageout", m), m);
+		}
+		ns_vm_note_tight(n);
+		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
+			refill(n);
+		ns_unlock(&n->lock);
+	} while (left == 0);
+}
+
 void
 ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 {
@@ -438,6 +470,7 @@ ns_vm_stat(unsigned node, struct ns_vm_stat *st)
 {
 	struct ns_vm_node *n = &ns_vm_nodes[node];
 
+	ns_lock(&n->qlock);
 	ns_lock(&n->lock);
 	*st = (struct ns_vm_stat){
 		.pages = n->npages,
@@ -445,6 +478,7 @@ ns_vm_stat(unsigned node, struct ns_vm_stat *st)
 		.reserve = ns_load_relaxed(&n->nreserve),
 		.cached = n->ncached,
 		.reclaimed = n->reclaimed,
+		.work = n->work,
 		.low = n->low,
 		.interrupt = n->intr,
 		.zero_asked = n->zero_asked + ns_vm_mag_zero_given(n),
@@ -456,7 +490,9 @@ ns_vm_stat(unsigned node, struct ns_vm_stat *st)
 		.denied = ns_load_relaxed(&n->denied),
 		.from_reserve = ns_load_relaxed(&n->from_reserve),
 	};
+	memcpy(st->queued, n->nqueue, sizeof(st->queued));
 	ns_unlock(&n->lock);
+	ns_unlock(&n->qlock);
 }
 
 void
@@ -465,7 +501,10 @@ ns_vm_lock_all(void)
 	struct ns_vm_node *n;
 
 	ns_vm_objects_lock();
-	ns_vm_for_each(n) ns_lock(&n->lock);
+	ns_vm_for_each (n)
+		ns_lock(&n->qlock);
+	ns_vm_for_each (n)
+		ns_lock(&n->lock);
 	ns_vm_wire_lock_all();
 }
 
@@ -475,7 +514,10 @@ ns_vm_unlock_all(void)
 	struct ns_vm_node *n;
 
 	ns_vm_wire_unlock_all();
-	ns_vm_for_each(n) ns_unlock(&n->lock);
+	ns_vm_for_each (n) {
+		ns_unlock(&n->lock);
+		ns_unlock(&n->qlock);
+	}
 	ns_vm_objects_unlock();
 }
 
@@ -484,8 +526,8 @@ ns_vm_fork_child(void)
 {
 	struct ns_vm_node *n;
 
-	ns_vm_for_each(n)
-	{
+	ns_vm_for_each (n) {
+		ns_lock_init(&n->qlock, NS_RANK_QUEUE);
 		ns_lock_init(&n->lock, NS_RANK_VM);
 		ns_vm_reserve_fork_child(n);
 		n->zeroing = 0;
@@ -493,4 +535,5 @@ ns_vm_fork_child(void)
 	ns_vm_wire_fork_child();
 	ns_vm_mag_fork_child();
 	ns_vm_objects_fork_child();
+	ns_vm_daemon_fork_child();
 }

@@ -59,6 +59,7 @@ set_up(vm_object_t object, const struct vm_object_attr *attr, unsigned slot,
 	object->size = attr->size;
 	object->home = slot;
 	object->handle = attr->handle;
+	object->pager = attr->pager;
 	if (attr->page_size != 0)
 		object->order = ns_log2_floor(attr->page_size / ns_page_size);
 	ns_vm_tree_init(&object->tree, attr->size, near);

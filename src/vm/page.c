@@ -68,6 +68,12 @@ vm_pager_thread(bool on)
 	return was;
 }
 
+bool
+ns_vm_is_pager(void)
+{
+	return is_pager;
+}
+
 static struct vm_page *
 from_node(struct ns_vm_node *n, int req, const struct ns_vm_run *run)
 {
@@ -369,7 +375,8 @@ vm_page_flags(vm_page_t m)
 {
 	ns_vm_assert_allocated("vm_page_flags", m);
 	return (m->zero ? PG_ZERO : 0) | (ns_vm_mlocked(m) ? PG_MLOCKED : 0) |
-	       (m->nodump ? PG_NODUMP : 0) | ns_load_relaxed(&m->flags);
+	       (m->nodump ? PG_NODUMP : 0) |
+	       (ns_load_relaxed(&m->flags) & NS_VM_FLAGS);
 }
 
 ns_export vm_object_t
@@ -385,28 +392,34 @@ vm_page_pindex(vm_page_t m)
 }
 
 static void
-set_flags(const char *call, struct vm_page *m, uint16_t flags)
+set_flags(const char *call, struct vm_page *m, int set, int clear)
 {
+	uint16_t seen = ns_load_relaxed(&m->flags);
+
 	ns_vm_assert_allocated(call, m);
-	__atomic_fetch_or(&m->flags, flags, __ATOMIC_RELEASE);
+	/* Pairs with the acquiring busy of who looks at them next. */
+	while (!ns_cas_release(&m->flags, &seen,
+			       (uint16_t)((seen | set) & ~clear)))
+		;
 	(void)call;
 }
 
 ns_export void
 vm_page_valid(vm_page_t m)
 {
-	set_flags("vm_page_valid", m, PG_VALID);
+	set_flags("vm_page_valid", m, PG_VALID, 0);
 }
 
 ns_export void
 vm_page_dirty(vm_page_t m)
 {
-	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID);
+	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID, NS_VM_WRITING);
 }
 
 ns_export void
 vm_page_undirty(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_undirty", m);
-	__atomic_fetch_and(&m->flags, (uint16_t)~PG_DIRTY, __ATOMIC_RELEASE);
+	set_flags("vm_page_undirty", m, 0, PG_DIRTY);
+	if (ns_load_relaxed(&m->queue) == NS_VM_PQ_UNSWAPPABLE)
+		vm_page_deactivate(m);
 }

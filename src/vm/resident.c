@@ -9,8 +9,8 @@
  *    was there at some moment of the lookup.  If they differ the page was
  *    moving, and the reader looks again.
  * 2. That moment may be over when the caller has the page.  Who holds the
- *    object's lock, or has busied or wired the page and then found its object
- *    and index unchanged, has it for longer.
+ *    object's lock, or has busied the page and then found its object and index
+ *    unchanged, has it for longer.
  * 3. Pages leave an object exclusively busied, so a page that is busy or was
  *    found under the lock does not go.
  */
@@ -72,6 +72,7 @@ enter(struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 static void
 leave(struct vm_page *m, vm_object_t object)
 {
+	ns_vm_dequeue(m);
 	ns_vm_tree_clear(&object->tree, m->pindex);
 	ns_owner_add(&object->resident, -1ul);
 	ns_store_relaxed(&m->object, NULL);
@@ -406,6 +407,7 @@ vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 	assert_movable("vm_page_replace", mold);
 	if (mnew->order != mold->order)
 		ns_vm_die("vm_page_replace", mnew, "it is of another size");
+	ns_vm_dequeue(mold);
 	ns_vm_busy_set(mnew, 0);
 	enter(mnew, object, pindex);
 	ns_owner_add(&object->resident, -1ul);

@@ -30,14 +30,16 @@
 
 #include "numaslab/vm_object.h"
 #include "numaslab/vm_page.h"
+#include "numaslab/vm_pager.h"
 
 #include "base/rwlock.h"
 #include "page/page.h"
 
 /*
  * Key: [I] immutable once set up, [a] atomic, [v] the node's lock,
- * [w] the page's wiring lock (wire.c), [O] only who owns the page,
- * [o] the object's lock, for writing.
+ * [q] the lock of the node's queues, [w] the page's wiring lock (wire.c),
+ * [O] only who owns the page, [o] the object's lock, for writing,
+ * [d] the leading daemon (daemon.c).
  */
 
 enum ns_vm_state {
@@ -52,7 +54,7 @@ enum ns_vm_state {
 struct vm_page {
 	union {
 		struct vm_page *next; /* [v] the chunk's list of dirty pages */
-		struct ns_list link;  /* [v] node->cached */
+		struct ns_list link;  /* [v] node->cached; [q] a queue */
 	};
 	struct vm_object *object; /* [a] written [o] and [O]; NULL: none */
 	vm_pindex_t pindex;       /* [a] likewise */
@@ -60,15 +62,28 @@ struct vm_page {
 	uint32_t busy;            /* [a] busy.c */
 	uint32_t wire_count;      /* [w] */
 	uint16_t lock_epoch;      /* [w] the epoch in which mlock was granted */
-	uint16_t flags;           /* [a] PG_VALID, PG_DIRTY, PG_REFERENCED */
+	uint16_t flags;           /* [a] NS_VM_FLAGS and NS_VM_WRITING */
 	uint8_t state;            /* [a] enum ns_vm_state; written [v] or [O] */
 	uint8_t zero;             /* [O] was zero when taken; free: is zero */
 	uint8_t order;            /* [I] 2^order system pages */
 	uint8_t fixed;            /* [I] of a contiguous object, for ever */
 	uint8_t nodump;           /* [O] left out of core dumps */
-	char pad[7];
+	uint8_t queue;            /* [a] PQ_*; written [q] */
+	uint8_t act_count;        /* [a] how active: queue.c */
+	char pad[5];
 };
 _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
+
+/* What vm_page_flags tells of vm_page.flags. */
+#define NS_VM_FLAGS (PG_VALID | PG_DIRTY | PG_REFERENCED | PG_NOFREE)
+/* Its pager writes it, and nobody has made it dirty since. */
+#define NS_VM_WRITING 0x8000
+
+/* Dirty pages of objects without pager: they wait to be clean. */
+#define NS_VM_PQ_UNSWAPPABLE 3
+#define NS_VM_QUEUES         4
+#define NS_VM_ACT_INIT       2 /* see queue.c, 5 */
+#define NS_VM_ACT_USED       4 /* added to act_count when referenced */
 
 enum ns_vm_role { NS_VM_CHUNK = 1, NS_VM_META, NS_VM_RECORDS };
 
@@ -144,6 +159,16 @@ enum ns_vm_tight {
 	NS_VM_SLACK,     /* no, and they are drained */
 };
 
+/* What was done with pages in queues, ever. */
+struct ns_vm_work {
+	uint64_t scanned;     /* looks at an inactive page */
+	uint64_t reactivated; /* inactive or in the laundry, but referenced */
+	uint64_t deactivated; /* active, but not referenced */
+	uint64_t reclaimed;   /* inactive, and then cached or free */
+	uint64_t laundered;   /* written, and clean then */
+	uint64_t failed;      /* not written */
+};
+
 /*
  * The pages of one size on a node: in what follows, a node.  Nothing but the
  * pool that chunks come from is common to the sizes.
@@ -165,7 +190,7 @@ struct ns_vm_node {
 	uint64_t nzeroed;      /* [v] free pages that are zero and not fresh */
 	uint64_t zero_want;    /* [v] as many shall be: zero.c */
 	uint64_t zero_seen;    /* [v] zero_asked, at zero.c's last visit */
-	bool zero_missed;      /* [v] a ZERO request got another since */
+	bool zero_missed;      /* [a] a ZERO request got another since; [v] */
 	uint32_t zeroing;      /* [a] pages being zeroed; written [v] */
 	struct ns_list dirty;  /* [v] chunks with free pages to use first */
 	struct ns_list fresh;  /* [v] chunks with pages known to be zero */
@@ -176,6 +201,8 @@ struct ns_vm_node {
 	struct ns_list cached;      /* [v] cached pages, the first one first */
 	uint64_t ncached;           /* [v] */
 	uint64_t reclaimed; /* [v] cached pages that lost their contents */
+	bool stuck;         /* [v] the pool had nothing, when last asked */
+	bool behind;        /* [d] see pageout.c */
 	struct ns_vm_record *records[NS_VM_KINDS]; /* [v] free ones */
 	uint64_t zero_asked;   /* [a] written under [v], as the next */
 	uint64_t zero_given;   /* [a] */
@@ -183,7 +210,11 @@ struct ns_vm_node {
 	uint64_t spilled;      /* [a] pages from here asked of another node */
 	uint64_t denied;       /* [a] requests that found nothing here */
 	uint64_t from_reserve; /* [a] */
-	uint32_t nreserve;     /* [a] reserve's pages, and tickets for more */
+	struct ns_lock qlock;  /* NS_RANK_QUEUE: [q] */
+	struct ns_list queue[NS_VM_QUEUES]; /* [q] the page to go first first */
+	uint64_t nqueue[NS_VM_QUEUES];      /* [a] their pages; written [q] */
+	struct ns_vm_work work;             /* [q] */
+	uint32_t nreserve; /* [a] reserve's pages, and tickets for more */
 	/* [a] a page or NULL; the first intr are in use */
 	struct vm_page *reserve[NS_VM_RESERVE_MAX];
 } __attribute__((aligned(NS_CACHELINE)));
@@ -249,6 +280,7 @@ ns_vm_may_free(const struct vm_page *m)
 }
 
 /* node.c */
+void ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal);
 struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
 void ns_vm_set_up(struct ns_vm_node *n);       /* if it is not used yet */
 void ns_vm_note_tight(struct ns_vm_node *n);   /* who changed what it holds */
@@ -342,11 +374,13 @@ struct vm_object {
 	vm_pindex_t size; /* [I] pages */
 	unsigned home;    /* [I] slot, or NS_NO_SLOT: the asking thread's */
 	unsigned order;   /* [I] of its pages */
-	struct ns_unit *segment; /* [I] contiguous: its run; else NULL */
-	struct ns_list parts;    /* [o] contiguous: its chunks */
-	uint64_t resident;       /* [o] pages, cached ones not counted */
-	void *handle;            /* [I] */
-	struct ns_list link;     /* the list of all objects, under its lock */
+	struct ns_unit *segment;      /* [I] contiguous: its run; else NULL */
+	struct ns_list parts;         /* [o] contiguous: its chunks */
+	uint64_t resident;            /* [o] pages, cached ones not counted */
+	void *handle;                 /* [I] */
+	const struct pagerops *pager; /* [I] or NULL */
+	uint64_t launder_at; /* [a] ms: not before; in a write: UINT64_MAX */
+	struct ns_list link; /* the list of all objects, under its lock */
 };
 _Static_assert(sizeof(struct vm_object) <= NS_VM_RECORD, "fits");
 
@@ -377,6 +411,7 @@ void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
 
 /* page.c; @run: so many pages in a row, or NULL: one */
 unsigned ns_vm_home(void);
+bool ns_vm_is_pager(void);
 /* A page from @slot only, or nearest to it; NS_NO_SLOT: to the thread. */
 struct vm_page *ns_vm_from(unsigned order, unsigned slot, bool strict, int req,
 			   const struct ns_vm_run *run);
@@ -394,11 +429,59 @@ ns_vm_freed(void)
 		ns_vm_wake_waiters();
 }
 
+/* queue.c */
+void ns_vm_queue_init(struct ns_vm_node *n);
+void ns_vm_queue_move(struct vm_page *m, uint8_t queue, bool head); /* [q] */
+void ns_vm_enqueue(const char *call, struct vm_page *m, uint8_t queue,
+		   bool head);
+void ns_vm_dequeue(struct vm_page *m);
+
+/* Pages of one object, one index after the other, shared busy, to write. */
+struct ns_vm_writer {
+	uint32_t used; /* [a] somebody's */
+	unsigned n;    /* [O] */
+	vm_object_t object;
+	struct vm_page *page[NS_VM_RESERVE_MAX];
+};
+
+/* pager.c: @w's pages are written, or not, and are its no more. */
+bool ns_vm_write(struct ns_vm_writer *w);
+void ns_vm_write_begin(struct vm_page *m);
+void ns_vm_write_undo(struct ns_vm_writer *w); /* in a fork's child */
+
+/* pageout.c */
+enum ns_vm_verdict {
+	NS_VM_DONE,   /* there is nothing to do */
+	NS_VM_BEHIND, /* there is, and it cannot be done now */
+	NS_VM_WRITE,  /* the pages of the writer are to be written */
+};
+bool ns_vm_is_short(const struct ns_vm_node *n); /* [v] */
+enum ns_vm_verdict ns_vm_pageout(struct ns_vm_node *n, struct ns_vm_writer *w);
+unsigned ns_vm_reclaim(struct ns_vm_node *n);
+bool ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w);
+
+/* daemon.c */
+bool ns_vm_daemon_call(bool must);
+bool ns_vm_help(unsigned order, unsigned slot, bool strict);
+void ns_vm_daemon_fork_child(void);
+
 /* cache.c */
 struct vm_page *ns_vm_steal(struct ns_vm_node *n);
+void ns_vm_to_cache(vm_object_t object, struct vm_page *m);
 int ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 		     int req);
 bool ns_vm_uncache(struct vm_page *m, vm_object_t object, vm_pindex_t pindex);
+
+/*
+ * What a node shall hold; below it the daemon works.  It is above what opens
+ * the magazines by what one of them takes, and by 1/128 of the node's pages.
+ */
+ns_inline uint64_t
+ns_vm_target(const struct ns_vm_node *n)
+{
+	return n->low + 2 * (uint64_t)n->keep +
+	       ns_load_relaxed(&n->npages) / 128;
+}
 
 /* The node's watermark for a class. */
 ns_inline uint32_t
@@ -436,8 +519,9 @@ void ns_vm_reserve_fork_child(struct ns_vm_node *n);
 
 /* zero.c */
 bool ns_vm_zero_note(struct ns_vm_node *n, const struct vm_page *m);
-void ns_vm_zero_wait(const struct ns_vm_node *n);
+void ns_vm_zero_wait(struct ns_vm_node *n);
 void ns_vm_zero_visit(void);
+void ns_vm_zero_if_due(uint64_t *at);
 
 /* wire.c */
 void ns_vm_wire_new(struct vm_page *m, bool lock);
@@ -457,6 +541,8 @@ struct ns_vm_stat {
 	uint64_t pages, free, reserve; /* free: without the reserve */
 	uint64_t low, interrupt;       /* watermarks, in pages */
 	uint64_t cached, reclaimed;
+	uint64_t queued[NS_VM_QUEUES];
+	struct ns_vm_work work;
 	uint64_t zero_asked, zero_given, zero_made, zero_want, zeroed;
 	uint64_t spilled, denied, from_reserve;
 };

@@ -82,6 +82,7 @@ vm_page_wire(vm_page_t m)
 	ns_unlock(lock_of(m));
 	if (overflow)
 		ns_vm_die("vm_page_wire", m, "it has too many wirings");
+	ns_vm_dequeue(m);
 }
 
 ns_export bool
@@ -90,7 +91,9 @@ vm_page_unwire(vm_page_t m, uint8_t queue)
 	uint32_t before;
 
 	ns_vm_chunk_of("vm_page_unwire", m);
-	if (queue != PQ_NONE)
+	if (queue > PQ_LAUNDRY && queue != PQ_NONE)
+		ns_vm_die("vm_page_unwire", m, "there is no such queue");
+	if (queue != PQ_NONE && ns_load_relaxed(&m->object) == NULL)
 		ns_vm_die("vm_page_unwire", m,
 			  "a page without object goes on PQ_NONE only");
 	ns_lock(lock_of(m));
@@ -102,6 +105,8 @@ vm_page_unwire(vm_page_t m, uint8_t queue)
 	ns_unlock(lock_of(m));
 	if (before == 0)
 		ns_vm_die("vm_page_unwire", m, "it is not wired");
+	if (before == 1 && queue != PQ_NONE)
+		ns_vm_enqueue("vm_page_unwire", m, queue, false);
 	return before == 1;
 }
 

@@ -2,22 +2,23 @@
 /*
  * vm/zero.c - zeroed pages, kept ready for VM_ALLOC_ZERO.
  *
- * 1. The maintenance thread zeroes freed pages of a node until it has as many
- *    as it wants.  It is called by the first ZERO request since its last visit
- *    that got a page which is not known to be zero.
+ * 1. The daemon zeroes freed pages of a node, at idle priority, until it has as
+ *    many as it wants.  It is called by the first ZERO request since its last
+ *    visit that got a page which is not known to be zero.
  * 2. How many it wants is set by use: a visit after such a miss doubles it,
  *    from one cluster up to ZERO_BYTES; one without a single ZERO request
- *    since the last halves it.  A node that nobody asks for zeros wants none.
+ *    since the last, some time ago, halves it.  A node that nobody asks for
+ * zeros wants none.
  * 3. It zeroes one page at a time, without the node's lock, while the node
  *    holds low + keep pages.  A request that would fail meanwhile waits for
  *    that page, as it drains the magazines; an INTERRUPT request does not.
  */
 #include "vm/vm.h"
 
-#include <sched.h>
 #include <string.h>
 
 #define ZERO_BYTES (8ul << 20) /* what one core zeroes in a millisecond */
+#define DUE_MS     250u        /* between visits that nobody called for */
 
 /* Counts a ZERO request that got @m.  True: the first miss, call.  [v] */
 bool
@@ -27,16 +28,20 @@ ns_vm_zero_note(struct ns_vm_node *n, const struct vm_page *m)
 
 	ns_owner_add(&n->zero_asked, 1);
 	ns_owner_add(&n->zero_given, m->zero);
-	n->zero_missed |= first;
+	if (first)
+		ns_store_relaxed(&n->zero_missed, true);
 	return first;
 }
 
 /* Until the page that is being zeroed, if any, is back.  Without the lock. */
 void
-ns_vm_zero_wait(const struct ns_vm_node *n)
+ns_vm_zero_wait(struct ns_vm_node *n)
 {
-	while (ns_load_relaxed(&n->zeroing) != 0)
-		sched_yield();
+	uint32_t seen;
+
+	/* Asleep, so that who zeroes at idle priority gets the processor. */
+	while ((seen = ns_load_relaxed(&n->zeroing)) != 0)
+		ns_os_sleep_on(&n->zeroing, seen, 1);
 }
 
 /* See 2.  [v] */
@@ -51,7 +56,7 @@ set_goal(struct ns_vm_node *n)
 	else if (asked == n->zero_seen)
 		n->zero_want /= 2;
 	n->zero_seen = asked;
-	n->zero_missed = false;
+	ns_store_relaxed(&n->zero_missed, false);
 }
 
 /* A dirty page to zero, if the node wants one and can spare it.  [v] */
@@ -99,11 +104,28 @@ visit(struct ns_vm_node *n)
 	ns_unlock(&n->lock);
 }
 
-/* The maintenance thread's, through ns_maint_pages. */
 void
 ns_vm_zero_visit(void)
 {
 	struct ns_vm_node *n;
 
-	ns_vm_for_each(n) if (ns_load_relaxed(&n->used) != 0) visit(n);
+	ns_vm_for_each (n)
+		if (ns_load_relaxed(&n->used) != 0)
+			visit(n);
+}
+
+/* For the daemon: a visit, after a miss, or some time after the one at *@at. */
+void
+ns_vm_zero_if_due(uint64_t *at)
+{
+	uint64_t now = ns_os_now_ms();
+	bool due = now - *at >= DUE_MS;
+	struct ns_vm_node *n;
+
+	ns_vm_for_each (n)
+		due |= ns_load_relaxed(&n->zero_missed);
+	if (!due)
+		return;
+	*at = now;
+	ns_vm_zero_visit();
 }

@@ -672,8 +672,10 @@ int
 main(void)
 {
 	static struct machine one = { .limit = 0 }, two = { .nodes = 2 };
-	static struct machine small = { .limit = 2 << 20 };
-	static struct machine large = { .limit = 8 << 20, .page_size = 16384 };
+	static struct machine small = { .limit = 2 << 20, .alone = true };
+	static struct machine large = { .limit = 8 << 20,
+					.page_size = 16384,
+					.alone = true };
 
 	CASE(creation, &two);
 	CASE(indices, &one);

@@ -27,6 +27,7 @@ struct machine {
 	const char *policy; /* or NULL: local */
 	size_t page_size;   /* 0: the system's; else a larger one */
 	bool purge_now;     /* what is free goes back to the kernel at once */
+	bool alone;         /* no thread of the library's */
 };
 
 /* In front of libc's: machines of a larger page size than this one's. */
@@ -52,6 +53,8 @@ boot(const struct machine *mc)
 	ns_options.policy = mc->policy != NULL ? mc->policy : "local";
 	if (mc->purge_now)
 		ns_options.purge_ms = 0;
+	if (mc->alone)
+		ns_options.purge_thread = 0;
 	fake_page_size = mc->page_size;
 	REQUIRE(ns_page_init() == 0);
 	REQUIRE(ns_vm_init() == 0);

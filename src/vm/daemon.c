@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/daemon.c - the threads that work for the vm layer, at idle priority.
+ *
+ * 1. Why threads of its own, and not the maintenance thread (page/maint.c):
+ *    that one gives memory back and so must run on a busy machine, while
+ *    zeroing and reclaiming ahead of need are for processors that have nothing
+ *    else to do (SCHED_IDLE, if the kernel lets us; for good, since an
+ *    unprivileged thread cannot go back).  And pagers are called here, which
+ *    may sleep as long as they like.
+ * 2. One thread *leads*: it zeroes (zero.c) and works off what nodes are
+ *    behind with (pageout.c).  When it has pages to write it gives the lead to
+ *    another thread, writes, and follows.  So a pager that hangs holds one
+ *    thread and one object; there are up to THREADS.  When all hang, nobody
+ *    leads, and threads that wait for memory reclaim what is clean themselves.
+ * 3. No thread before the first need: a node that is short and has pages in
+ *    queues, or a missing zero page in a process of START_BYTES.  None in a
+ *    signal handler, none with NUMASLAB_PURGE_THREAD=0.  A thread is started
+ *    in an allocation by the program's own call, with no lock of the library
+ *    held; libc never calls this layer.
+ * 4. word: NONE (no thread leads or sleeps), BUSY, IDLE (asleep until called),
+ *    CALLED (look again), PAUSED (asleep for a while, since nothing could be
+ *    done: a call is for nothing).
+ * 5. A thread that waits for memory does not wait for who runs at idle
+ *    priority: it reclaims clean pages by itself.  Dirty pages are the
+ *    daemon's, unless there is none and the thread is no pager's: then it
+ *    writes a cluster, as the daemon would.
+ * 6. fork(): the child has no such thread.  The pages that one of the parent's
+ *    was writing are the child's again, dirty.  Locks of [q] and [v] that an
+ *    idle thread holds are held for BATCH pages; that it loses its processor
+ *    meanwhile to threads of other programs is the price of its priority.
+ */
+#include "vm/vm.h"
+
+#include "base/options.h"
+#include "page/pool.h"
+
+#include <string.h>
+
+#define THREADS     4u
+#define WRITERS     16u /* they, and threads that wait for memory */
+#define START_BYTES (16ul << 20)
+#define STACK_BYTES (1ul << 20) /* a pager's code runs on it */
+#define PAUSE_MS    10u
+#define PAUSES_MS   100u
+#define RETRY_MS    1000u /* after a thread could not be started */
+
+enum { NONE, BUSY, IDLE, CALLED, PAUSED };
+
+static struct {
+	uint32_t word;      /* [a] see 4 */
+	uint32_t led;       /* [a] 1: by a thread */
+	uint32_t followers; /* [a] asleep until nobody leads */
+} __attribute__((aligned(NS_CACHELINE))) crew;
+
+/* The first ones are the crew's, the others for threads that wait. */
+static struct ns_vm_writer writers[WRITERS];
+
+static struct ns_vm_writer *
+get_writer(unsigned from, unsigned to)
+{
+	uint32_t zero;
+
+	for (unsigned i = from; i < to; i++) {
+		zero = 0;
+		if (ns_cas_acquire(&writers[i].used, &zero, 1u))
+			return &writers[i];
+	}
+	return NULL;
+}
+
+static void
+put_writer(struct ns_vm_writer *w)
+{
+	ns_store_release(&w->used, 0u); /* pairs with the CAS in get_writer */
+}
+
+static uint64_t
+work_done(void)
+{
+	struct ns_vm_node *n;
+	uint64_t sum = 0;
+
+	ns_vm_for_each (n)
+		sum += ns_load_relaxed(&n->work.reclaimed) +
+		       ns_load_relaxed(&n->work.laundered);
+	return sum;
+}
+
+/* The worst that a node says; WRITE at once. */
+static enum ns_vm_verdict
+visit_all(struct ns_vm_writer *w)
+{
+	enum ns_vm_verdict verdict = NS_VM_DONE, v;
+	struct ns_vm_node *n;
+
+	ns_vm_for_each (n) {
+		if (ns_load_relaxed(&n->used) == 0)
+			continue;
+		v = ns_vm_pageout(n, w);
+		verdict = ns_max(verdict, v);
+		if (verdict == NS_VM_WRITE)
+			break;
+	}
+	return verdict;
+}
+
+/* Until called, unless that has happened since the word was BUSY. */
+static void
+rest(void)
+{
+	uint32_t busy = BUSY;
+
+	if (ns_cas_acq_rel(&crew.word, &busy, (uint32_t)IDLE))
+		ns_os_sleep_on(&crew.word, IDLE, UINT64_MAX);
+}
+
+static void
+pause_for(uint64_t ms)
+{
+	ns_store_relaxed(&crew.word, (uint32_t)PAUSED);
+	ns_os_sleep_on(&crew.word, PAUSED, ms);
+}
+
+/* The leader's work, until there are pages to write in @w. */
+static void
+lead(struct ns_vm_writer *w)
+{
+	uint64_t pause = PAUSE_MS, done = 0, zero_at = 0, now;
+	enum ns_vm_verdict verdict;
+
+	for (;;) {
+		/* Pairs with the CAS in ns_vm_daemon_call. */
+		ns_xchg_acquire(&crew.word, (uint32_t)BUSY);
+		ns_vm_zero_if_due(&zero_at);
+		verdict = visit_all(w);
+		if (verdict == NS_VM_WRITE)
+			return;
+		now = work_done();
+		pause = now != done ? PAUSE_MS : ns_min(2 * pause, PAUSES_MS);
+		done = now;
+		if (verdict == NS_VM_DONE)
+			rest();
+		else
+			pause_for(pause);
+	}
+}
+
+static void *serve(void *arg);
+
+static bool
+start(void)
+{
+	struct ns_vm_writer *w = get_writer(0, THREADS);
+
+	if (w == NULL)
+		return false;
+	if (ns_os_thread(serve, w, STACK_BYTES) == 0)
+		return true;
+	put_writer(w);
+	return false;
+}
+
+/* Somebody else leads, from now on: a follower, or a new thread. */
+static void
+hand_over(void)
+{
+	ns_xchg_acq_rel(&crew.led, 0u); /* pairs with the CAS in take_lead */
+	if (ns_load_relaxed(&crew.followers) != 0)
+		ns_os_wake(&crew.led);
+	else
+		start();
+}
+
+static void
+take_lead(void)
+{
+	uint32_t zero = 0;
+
+	ns_add_relaxed(&crew.followers, 1u);
+	while (!ns_cas_acquire(&crew.led, &zero, 1u)) {
+		ns_os_sleep_on(&crew.led, 1, UINT64_MAX);
+		zero = 0;
+	}
+	ns_sub_relaxed(&crew.followers, 1u);
+}
+
+static void *
+serve(void *arg)
+{
+	struct ns_vm_writer *w = arg;
+
+	ns_os_idle_priority();
+	vm_pager_thread(true);
+	for (;;) {
+		take_lead();
+		lead(w);
+		hand_over();
+		ns_vm_write(w);
+	}
+	return arg;
+}
+
+/* Starts the crew, if that is allowed and was not refused just now. */
+static bool
+found(bool must)
+{
+	static uint64_t retry_at; /* [a] ms */
+	uint64_t now = ns_os_now_ms();
+	uint32_t none = NONE;
+
+	if (ns_options.purge_thread == 0 || now < ns_load_relaxed(&retry_at) ||
+	    (!must && ns_pools_committed() < START_BYTES))
+		return false;
+	if (!ns_cas_acq_rel(&crew.word, &none, (uint32_t)BUSY))
+		return true;
+	if (start())
+		return true;
+	ns_store_relaxed(&retry_at, now + RETRY_MS);
+	ns_store_relaxed(&crew.word, (uint32_t)NONE);
+	return false;
+}
+
+/*
+ * Has the daemon look at the nodes; @must: for more than zeroes.  Without a
+ * lock of the library.  False: there is none, and may be none.
+ */
+bool
+ns_vm_daemon_call(bool must)
+{
+	uint32_t seen = ns_load_relaxed(&crew.word);
+
+	if (ns_unlikely(seen == NONE))
+		return found(must);
+	while (seen == BUSY || seen == IDLE)
+		if (ns_cas_acq_rel(&crew.word, &seen, (uint32_t)CALLED)) {
+			if (seen == IDLE)
+				ns_os_wake(&crew.word);
+			break;
+		}
+	return true;
+}
+
+/* Threads that wait for memory. */
+
+/* fn(node, arg) for @slot's pages of a size, and unless @strict for the others,
+ * until true. */
+static bool
+any_node(unsigned order, unsigned slot, bool strict,
+	 bool (*fn)(struct ns_vm_node *, void *), void *arg)
+{
+	const uint8_t *near = ns_topo_order(slot);
+	struct ns_vm_node *n;
+
+	for (unsigned i = 0; i < (strict ? 1 : ns_topo.nslots); i++) {
+		n = ns_vm_node(near[i], order);
+		if (ns_load_relaxed(&n->used) != 0 &&
+		    (i == 0 || ns_policy_permits(near[i])) && fn(n, arg))
+			return true;
+	}
+	return false;
+}
+
+static bool
+reclaim(struct ns_vm_node *n, void *arg)
+{
+	(void)arg;
+	return ns_vm_reclaim(n) > 0;
+}
+
+static bool
+has_work(struct ns_vm_node *n, void *arg)
+{
+	bool is_short;
+
+	(void)arg;
+	ns_lock(&n->lock);
+	is_short = ns_vm_is_short(n);
+	ns_unlock(&n->lock);
+	return is_short;
+}
+
+static bool
+pick(struct ns_vm_node *n, void *arg)
+{
+	return ns_vm_pick(n, arg);
+}
+
+/*
+ * For a thread that waits for pages of @slot, or with it none: see 5.  True:
+ * there are some now, so it need not sleep.
+ */
+bool
+ns_vm_help(unsigned order, unsigned slot, bool strict)
+{
+	struct ns_vm_writer *w;
+	bool wrote;
+
+	if (slot == NS_NO_SLOT)
+		slot = ns_vm_home();
+	if (any_node(order, slot, strict, reclaim, NULL))
+		return true;
+	if (!any_node(order, slot, strict, has_work, NULL) ||
+	    ns_vm_daemon_call(true) || ns_vm_is_pager())
+		return false;
+	w = get_writer(THREADS, WRITERS);
+	if (w == NULL)
+		return false;
+	wrote = any_node(order, slot, strict, pick, w) && ns_vm_write(w);
+	put_writer(w);
+	return wrote && any_node(order, slot, strict, reclaim, NULL);
+}
+
+void
+ns_vm_daemon_fork_child(void)
+{
+	memset(&crew, 0, sizeof(crew));
+	for (unsigned i = 0; i < WRITERS; i++)
+		if (writers[i].used != 0) {
+			ns_vm_write_undo(&writers[i]);
+			put_writer(&writers[i]);
+		}
+}

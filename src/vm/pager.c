@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm/pager.c - pages read and written by their object's pager.
+ *
+ * 1. A page is busied while its pager has it, exclusively to be read, in any
+ *    way to be written, so it stays what it is without the object's lock.
+ * 2. A write marks the page (NS_VM_WRITING) before, and vm_page_dirty takes
+ *    the mark away: the page is clean after its write only if the mark is
+ *    still there.  So even a sharer may change a page while it is written.
+ * 3. What became of a write is settled under [q]: what was in the laundry goes
+ *    to the head of the inactive queue, for it was unused long enough; what
+ *    could not be written is active, so that others come first.
+ * 4. fork: what the library's threads write is noted in their writer, under
+ *    [q], which fork() holds; the child undoes it.  What the program's threads
+ *    were reading and writing stays busy in the child, as all that others
+ *    busied.
+ */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ROW_MAX   64u  /* pages of a read with what is read ahead */
+#define FAILED_MS 100u /* until a write is tried again that failed */
+
+static struct ns_vm_node *
+node_of(const struct vm_page *m)
+{
+	return ns_vm_node_of(m);
+}
+
+#ifdef NS_DEBUG
+static void
+assert_row(const char *call, vm_object_t object, vm_page_t *ma, int count,
+	   bool excl)
+{
+	if (VM_OBJECT_WOWNED(object))
+		ns_vm_die_object(call, object, "the thread has locked it");
+	for (int i = 0; i < count; i++) {
+		ns_vm_assert_allocated(call, ma[i]);
+		if (vm_page_object(ma[i]) != object ||
+		    vm_page_pindex(ma[i]) !=
+			vm_page_pindex(ma[0]) + (vm_pindex_t)i)
+			ns_vm_die(call, ma[i], "it is not next in the object");
+		if (excl ? !vm_page_xbusied(ma[i]) : !vm_page_busied(ma[i]))
+			ns_vm_die(call, ma[i],
+				  excl ? "it is not exclusively busy"
+				       : "it is not busy");
+	}
+}
+#else
+#define assert_row(call, object, ma, count, excl) ((void)0)
+#endif
+
+/* Reading. */
+
+ns_export bool
+vm_pager_has_page(vm_object_t object, vm_pindex_t pindex, int *before,
+		  int *after)
+{
+	const struct pagerops *ops = object->pager;
+	int none[2] = { 0, 0 };
+
+	before = before != NULL ? before : &none[0];
+	after = after != NULL ? after : &none[1];
+	*before = *after = 0;
+	if (ops == NULL || pindex >= object->size)
+		return false;
+	return ops->pgo_haspage == NULL ||
+	       ops->pgo_haspage(object, pindex, before, after);
+}
+
+static int
+read_row(vm_object_t object, vm_page_t *ma, int count)
+{
+	const struct pagerops *ops = object->pager;
+	bool was;
+	int status;
+
+	if (ops == NULL || ops->pgo_getpages == NULL)
+		return VM_PAGER_BAD;
+	was = vm_pager_thread(true);
+	status = ops->pgo_getpages(object, ma, count);
+	vm_pager_thread(was);
+	for (int i = 0; status == VM_PAGER_OK && i < count; i++) {
+		vm_page_valid(ma[i]);
+		vm_page_undirty(ma[i]);
+	}
+	return status;
+}
+
+/*
+ * New pages from @at on, in the direction of @step, into @row likewise; as
+ * many as there are.  They are exclusively busy.
+ */
+static int
+add_pages(vm_object_t object, vm_pindex_t at, int step, vm_page_t *row,
+	  int count)
+{
+	int n;
+
+	for (n = 0; n < count; n++, row += step, at += (vm_pindex_t)step)
+		if (at >= object->size ||
+		    ns_vm_tree_get(&object->tree, at).page != NULL ||
+		    (*row = vm_page_alloc(
+			 object, at, VM_ALLOC_NORMAL | VM_ALLOC_NORECLAIM)) ==
+			NULL)
+			break;
+	return n;
+}
+
+/* The pages that were read besides are everybody's, or not there. */
+static void
+release(vm_object_t object, vm_page_t *row, int count, bool valid)
+{
+	for (int i = 0; i < count; i++) {
+		if (valid) {
+			vm_page_deactivate(row[i]);
+			vm_page_xunbusy(row[i]);
+			continue;
+		}
+		VM_OBJECT_WLOCK(object);
+		vm_page_free(row[i]);
+		VM_OBJECT_WUNLOCK(object);
+	}
+}
+
+/* As far as the pager has blocks, and a row has room for them. */
+static void
+limit_extra(vm_object_t object, vm_page_t *ma, int count, int *before,
+	    int *after)
+{
+	int has[2] = { 0, 0 }, room = (int)ROW_MAX - count;
+
+	vm_pager_has_page(object, ma[0]->pindex, &has[0], NULL);
+	vm_pager_has_page(object, ma[count - 1]->pindex, NULL, &has[1]);
+	*after = ns_max(ns_min(ns_min(*after, has[1]), room), 0);
+	*before = ns_max(ns_min(ns_min(*before, has[0]), room - *after), 0);
+}
+
+ns_export int
+vm_pager_get_pages(vm_object_t object, vm_page_t *ma, int count, int *rbehind,
+		   int *rahead)
+{
+	int before = rbehind != NULL ? *rbehind : 0;
+	int after = rahead != NULL ? *rahead : 0;
+	int status = VM_PAGER_FAIL, saved = errno;
+	vm_page_t row[ROW_MAX], *from;
+
+	assert_row("vm_pager_get_pages", object, ma, count, true);
+	if (before > 0 || after > 0)
+		limit_extra(object, ma, count, &before, &after);
+	if (before > 0 || after > 0) {
+		from = row + before;
+		memcpy(from, ma, (size_t)count * sizeof(*ma));
+		VM_OBJECT_WLOCK(object);
+		before =
+		    add_pages(object, ma[0]->pindex - 1, -1, from - 1, before);
+		after = add_pages(object, ma[count - 1]->pindex + 1, 1,
+				  from + count, after);
+		VM_OBJECT_WUNLOCK(object);
+		status =
+		    read_row(object, from - before, before + count + after);
+		release(object, from - before, before, status == VM_PAGER_OK);
+		release(object, from + count, after, status == VM_PAGER_OK);
+	}
+	/* What failed may be what nobody needs. */
+	if (status != VM_PAGER_OK) {
+		before = after = 0;
+		status = read_row(object, ma, count);
+	}
+	if (rbehind != NULL)
+		*rbehind = before;
+	if (rahead != NULL)
+		*rahead = after;
+	errno = saved;
+	return status;
+}
+
+/* Makes a page valid that is exclusively busy: read, or zero. */
+static int
+fill(vm_object_t object, vm_page_t m)
+{
+	if (vm_pager_has_page(object, m->pindex, NULL, NULL))
+		return vm_pager_get_pages(object, &m, 1, NULL, NULL);
+	if ((vm_page_flags(m) & PG_ZERO) == 0)
+		memset(m->addr, 0, ns_vm_bytes(m));
+	vm_page_valid(m);
+	return VM_PAGER_OK;
+}
+
+static bool
+is_valid(const struct vm_page *m)
+{
+	return (ns_load_acquire(&m->flags) & PG_VALID) != 0;
+}
+
+/* One that could not be read goes. */
+static void
+drop(vm_object_t object, vm_page_t m, int req)
+{
+	if ((req & VM_ALLOC_WIRED) != 0)
+		vm_page_unwire(m, PQ_NONE);
+	VM_OBJECT_WLOCK(object);
+	if (vm_page_wired(m))
+		vm_page_xunbusy(m);
+	else
+		vm_page_free(m);
+	VM_OBJECT_WUNLOCK(object);
+}
+
+ns_export int
+vm_page_grab_valid_unlocked(vm_page_t *mp, vm_object_t object,
+			    vm_pindex_t pindex, int req)
+{
+	int shared = req & VM_ALLOC_SBUSY, status;
+	vm_page_t m;
+
+	*mp = NULL;
+	if (shared != 0) {
+		m = vm_page_grab_unlocked(object, pindex,
+					  req | VM_ALLOC_NOCREAT);
+		if (m != NULL && is_valid(m)) {
+			*mp = m;
+			return VM_PAGER_OK;
+		}
+		if (m != NULL && (req & VM_ALLOC_WIRED) != 0)
+			vm_page_unwire(m, PQ_NONE);
+		if (m != NULL)
+			vm_page_sunbusy(m);
+		else if (errno != ENOENT || (req & VM_ALLOC_NOCREAT) != 0)
+			return VM_PAGER_FAIL;
+	}
+	m = vm_page_grab_unlocked(object, pindex, req & ~VM_ALLOC_SBUSY);
+	if (m == NULL)
+		return VM_PAGER_FAIL;
+	status = is_valid(m) ? VM_PAGER_OK : fill(object, m);
+	if (status != VM_PAGER_OK) {
+		drop(object, m, req);
+		errno = EIO;
+		return status;
+	}
+	if (shared != 0)
+		vm_page_busy_downgrade(m);
+	*mp = m;
+	return VM_PAGER_OK;
+}
+
+/* Writing. */
+
+void
+ns_vm_write_begin(struct vm_page *m)
+{
+	__atomic_fetch_or(&m->flags, NS_VM_WRITING, __ATOMIC_ACQ_REL);
+}
+
+/*
+ * Clean, if it is @done and nobody made it dirty since.  Else dirty: another
+ * write of it, of what it was before, may have made it clean meanwhile.
+ */
+static bool
+end_write(struct vm_page *m, bool done)
+{
+	uint16_t seen = ns_load_relaxed(&m->flags), next;
+
+	do {
+		next = seen & (uint16_t)~NS_VM_WRITING;
+		if (!done)
+			next |= PG_DIRTY;
+		else if ((seen & NS_VM_WRITING) != 0)
+			next &= (uint16_t)~PG_DIRTY;
+	} while (!ns_cas_acq_rel(&m->flags, &seen, next));
+	return (next & PG_DIRTY) == 0;
+}
+
+/* See 3.  [q] */
+static void
+settle(struct vm_page *m, int status)
+{
+	bool done = status == VM_PAGER_OK || status == VM_PAGER_BAD;
+	bool clean = end_write(m, done), queued = m->queue == PQ_LAUNDRY;
+	struct ns_vm_work *work = &node_of(m)->work;
+
+	if (done)
+		ns_owner_add(&work->laundered, 1);
+	else
+		ns_owner_add(&work->failed, 1);
+	if (clean && (queued || m->queue == NS_VM_PQ_UNSWAPPABLE))
+		ns_vm_queue_move(m, PQ_INACTIVE, true);
+	else if (queued && !done && status != VM_PAGER_AGAIN) {
+		ns_store_relaxed(&m->act_count, NS_VM_ACT_INIT);
+		ns_vm_queue_move(m, PQ_ACTIVE, false);
+	}
+}
+
+static void
+put_row(vm_object_t object, vm_page_t *ma, int count, int flags, int *rtvals)
+{
+	const struct pagerops *ops = object->pager;
+	bool none = ops == NULL || ops->pgo_putpages == NULL, was;
+	int saved = errno;
+
+	for (int i = 0; i < count; i++) {
+		rtvals[i] = none ? VM_PAGER_FAIL : VM_PAGER_AGAIN;
+		ns_vm_write_begin(ma[i]);
+	}
+	if (none)
+		return;
+	was = vm_pager_thread(true);
+	ops->pgo_putpages(object, ma, count, flags, rtvals);
+	vm_pager_thread(was);
+	errno = saved;
+}
+
+ns_export void
+vm_pager_put_pages(vm_object_t object, vm_page_t *ma, int count, int flags,
+		   int *rtvals)
+{
+	assert_row("vm_pager_put_pages", object, ma, count, false);
+	put_row(object, ma, count, flags, rtvals);
+	for (int i = 0; i < count; i++) {
+		if (rtvals[i] == VM_PAGER_PEND)
+			continue;
+		ns_lock(&node_of(ma[i])->qlock);
+		settle(ma[i], rtvals[i]);
+		ns_unlock(&node_of(ma[i])->qlock);
+	}
+}
+
+ns_export void
+vm_pager_put_done(vm_page_t m, int status)
+{
+	ns_vm_chunk_of("vm_pager_put_done", m);
+	if (status == VM_PAGER_PEND || !vm_page_sbusied(m))
+		ns_vm_die("vm_pager_put_done", m, "it is not being written");
+	ns_lock(&node_of(m)->qlock);
+	settle(m, status);
+	vm_page_sunbusy(m);
+	ns_unlock(&node_of(m)->qlock);
+	ns_vm_freed();
+}
+
+/* Writes what the library picked; true: some of it is clean. */
+bool
+ns_vm_write(struct ns_vm_writer *w)
+{
+	int rtvals[NS_VM_RESERVE_MAX];
+	bool some = false, failed = false;
+	unsigned i;
+
+	put_row(w->object, w->page, (int)w->n, 0, rtvals);
+	for (i = 0; i < w->n; i++) {
+		some |= rtvals[i] == VM_PAGER_OK || rtvals[i] == VM_PAGER_BAD;
+		failed |= rtvals[i] == VM_PAGER_FAIL ||
+			  rtvals[i] == VM_PAGER_ERROR ||
+			  rtvals[i] == VM_PAGER_AGAIN;
+	}
+	/* While a page of it is busy the object is there. */
+	ns_store_relaxed(&w->object->launder_at,
+			 failed ? ns_os_now_ms() + FAILED_MS : 0);
+	while (w->n > 0) {
+		struct vm_page *m = w->page[w->n - 1];
+		struct ns_vm_node *n = node_of(m);
+
+		ns_lock(&n->qlock);
+		if (rtvals[--w->n] != VM_PAGER_PEND) {
+			settle(m, rtvals[w->n]);
+			vm_page_sunbusy(m);
+		}
+		ns_unlock(&n->qlock);
+	}
+	ns_vm_freed();
+	return some;
+}
+
+/* In a fork's child: nobody writes them, and they are dirty as before. */
+void
+ns_vm_write_undo(struct ns_vm_writer *w)
+{
+	for (; w->n > 0; w->n--) {
+		struct vm_page *m = w->page[w->n - 1];
+
+		if ((ns_load_relaxed(&m->flags) & NS_VM_WRITING) == 0)
+			continue; /* its pager was done with it */
+		end_write(m, false);
+		vm_page_sunbusy(m);
+	}
+	if (w->object != NULL)
+		ns_store_relaxed(&w->object->launder_at, 0);
+}
+
+static bool
+is_dirty(const struct vm_page *m)
+{
+	return (ns_load_acquire(&m->flags) & PG_DIRTY) != 0;
+}
+
+/* The first dirty page in [@at, @end), or NULL.  The object is locked. */
+static vm_page_t
+next_dirty(vm_object_t object, vm_pindex_t at, vm_pindex_t end)
+{
+	vm_page_t m;
+
+	while ((m = vm_page_find_least(object, at)) != NULL) {
+		if (m->pindex >= end)
+			return NULL;
+		if (is_dirty(m))
+			return m;
+		at = m->pindex + 1;
+	}
+	return NULL;
+}
+
+/* @m, busied, and the dirty pages after it; how many. */
+static int
+gather_row(vm_page_t *row, vm_page_t m, vm_pindex_t end)
+{
+	int n = 0;
+
+	do {
+		row[n++] = m;
+		m = vm_page_next(m);
+	} while (n < (int)NS_VM_RESERVE_MAX && m != NULL && m->pindex < end &&
+		 is_dirty(m) && vm_page_trysbusy(m));
+	return n;
+}
+
+static bool
+write_row(vm_object_t object, vm_page_t *row, int count)
+{
+	int rtvals[NS_VM_RESERVE_MAX];
+	bool good = true;
+
+	vm_pager_put_pages(object, row, count, VM_PAGER_PUT_SYNC, rtvals);
+	for (int i = 0; i < count; i++) {
+		good &= rtvals[i] == VM_PAGER_OK || rtvals[i] == VM_PAGER_BAD;
+		if (rtvals[i] != VM_PAGER_PEND)
+			vm_page_sunbusy(row[i]);
+	}
+	return good;
+}
+
+ns_export bool
+vm_object_page_clean(vm_object_t object, vm_pindex_t start, vm_pindex_t end)
+{
+	vm_page_t m, row[NS_VM_RESERVE_MAX];
+	bool good = true;
+	int n;
+
+	if (end == 0)
+		end = object->size;
+	for (;;) {
+		VM_OBJECT_RLOCK(object);
+		m = next_dirty(object, start, end);
+		if (m == NULL)
+			break;
+		start = m->pindex;
+		n = vm_page_trysbusy(m) ? gather_row(row, m, end) : 0;
+		VM_OBJECT_RUNLOCK(object);
+		if (n == 0)
+			vm_page_busy_sleep(m, VM_ALLOC_SBUSY);
+		else
+			good &= write_row(object, row, n);
+		start += (vm_pindex_t)n;
+	}
+	VM_OBJECT_RUNLOCK(object);
+	return good;
+}

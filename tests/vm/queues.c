@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The queues: which one a page is in after each call in each state, and what
+ * a look of the daemon does with it.  No daemon runs: the test calls it.
+ */
+#include "tests/vm/disk.h"
+
+#include <sys/mman.h>
+
+#define N VM_ALLOC_NORMAL
+
+static const uint8_t queues[] = { PQ_NONE, PQ_INACTIVE, PQ_ACTIVE, PQ_LAUNDRY };
+
+static vm_page_t
+new_page(vm_object_t o, vm_pindex_t at)
+{
+	vm_page_t m = vm_page_grab_unlocked(o, at, N);
+
+	REQUIRE(m != NULL);
+	*word_of(m) = at + 1;
+	vm_page_valid(m);
+	return m;
+}
+
+/* Into any queue, from none. */
+static void
+put_in(vm_page_t m, uint8_t queue)
+{
+	if (queue == PQ_ACTIVE)
+		vm_page_activate(m);
+	else if (queue == PQ_INACTIVE)
+		vm_page_deactivate(m);
+	else if (queue == PQ_LAUNDRY)
+		vm_page_launder(m);
+}
+
+static void
+check_in(vm_page_t m, uint8_t queue)
+{
+	CHECK_EQ(m->queue, queue);
+	CHECK_EQ(vm_page_active(m), queue == PQ_ACTIVE);
+	CHECK_EQ(vm_page_inactive(m), queue == PQ_INACTIVE);
+	CHECK_EQ(vm_page_in_laundry(m), queue == PQ_LAUNDRY);
+}
+
+static void
+free_page(vm_page_t m)
+{
+	vm_object_t o = vm_page_object(m);
+
+	VM_OBJECT_WLOCK(o);
+	vm_page_free(m);
+	VM_OBJECT_WUNLOCK(o);
+}
+
+static uint64_t
+in_queues(void)
+{
+	struct ns_vm_stat st;
+	uint64_t sum = 0;
+
+	ns_vm_stat(0, &st);
+	for (unsigned i = 0; i < NS_VM_QUEUES; i++)
+		sum += st.queued[i];
+	return sum;
+}
+
+/* Each move from each queue; and every way out of a queue. */
+static void
+moves(void *arg)
+{
+	vm_object_t o, p;
+	vm_page_t m, k;
+
+	boot(arg);
+	o = disk_object(NULL, 100);
+	p = disk_object(NULL, 100);
+	for (size_t i = 0; i < NS_ARRAY_LEN(queues); i++) {
+		for (size_t j = 1; j < NS_ARRAY_LEN(queues); j++) {
+			m = new_page(o, 0);
+			check_in(m, PQ_NONE);
+			put_in(m, queues[i]);
+			check_in(m, queues[i]);
+			put_in(m, queues[j]);
+			check_in(m, queues[j]);
+			CHECK_EQ(in_queues(), 1);
+			free_page(m);
+			CHECK_EQ(in_queues(), 0);
+		}
+		/* rename keeps the queue, remove and replace do not. */
+		m = new_page(o, 0);
+		put_in(m, queues[i]);
+		VM_OBJECT_WLOCK(o);
+		VM_OBJECT_WLOCK(p);
+		CHECK_EQ(vm_page_rename(m, p, 7), 0);
+		check_in(m, queues[i]);
+		CHECK(vm_page_remove(m));
+		check_in(m, PQ_NONE);
+		CHECK_EQ(vm_page_insert(m, p, 8), 0);
+		check_in(m, PQ_NONE);
+		put_in(m, queues[i]);
+		vm_page_xbusy(m);
+		k = vm_page_alloc(NULL, 0, NORMAL);
+		vm_page_replace(k, p, 8, m);
+		check_in(k, PQ_NONE);
+		CHECK_EQ(in_queues(), 0);
+		/* So does caching. */
+		vm_page_valid(k);
+		put_in(k, queues[i]);
+		vm_page_cache(k);
+		CHECK_EQ(in_queues(), 0);
+		ns_vm_check(0);
+		k = vm_page_alloc(p, 8, N | VM_ALLOC_IFCACHED);
+		check_in(k, PQ_NONE);
+		vm_page_free(k);
+		VM_OBJECT_WUNLOCK(p);
+		VM_OBJECT_WUNLOCK(o);
+	}
+	put_in(m = new_page(o, 3), PQ_ACTIVE);
+	vm_page_xunbusy(m);
+	vm_object_destroy(o);
+	vm_object_destroy(p);
+	CHECK_EQ(in_queues(), 0);
+	ns_vm_check(0);
+}
+
+/* A wired page is in no queue, and goes where its unwiring says. */
+static void
+wiring(void *arg)
+{
+	vm_object_t o;
+	vm_page_t m;
+
+	boot(arg);
+	o = disk_object(NULL, 100);
+	for (size_t i = 0; i < NS_ARRAY_LEN(queues); i++)
+		for (size_t j = 0; j < NS_ARRAY_LEN(queues); j++) {
+			m = new_page(o, 0);
+			put_in(m, queues[i]);
+			vm_page_wire(m);
+			check_in(m, PQ_NONE);
+			put_in(m, queues[i]);
+			check_in(m, PQ_NONE);
+			vm_page_wire(m);
+			CHECK(!vm_page_unwire(m, queues[j]));
+			check_in(m, PQ_NONE);
+			CHECK(vm_page_unwire(m, queues[j]));
+			check_in(m, queues[j]);
+			free_page(m);
+		}
+	vm_object_destroy(o);
+	ns_vm_check(0);
+}
+
+static void
+advice(void *arg)
+{
+	static const struct {
+		int advice, dirty;
+		uint8_t from, to;
+	} want[] = {
+		{ MADV_WILLNEED, 0, PQ_INACTIVE, PQ_ACTIVE },
+		{ MADV_WILLNEED, 1, PQ_NONE, PQ_ACTIVE },
+		{ MADV_DONTNEED, 0, PQ_ACTIVE, PQ_INACTIVE },
+		{ MADV_DONTNEED, 1, PQ_ACTIVE, PQ_LAUNDRY },
+		{ MADV_DONTNEED, 1, PQ_LAUNDRY, PQ_LAUNDRY },
+		{ MADV_FREE, 1, PQ_ACTIVE, PQ_INACTIVE },
+		{ MADV_FREE, 1, PQ_LAUNDRY, PQ_INACTIVE },
+		{ MADV_NORMAL, 1, PQ_LAUNDRY, PQ_LAUNDRY },
+		{ MADV_SEQUENTIAL, 0, PQ_NONE, PQ_NONE },
+	};
+	vm_object_t o;
+	vm_page_t m, k;
+
+	boot(arg);
+	o = disk_object(NULL, 100);
+	k = new_page(o, 1);
+	vm_page_deactivate(k);
+	for (size_t i = 0; i < NS_ARRAY_LEN(want); i++) {
+		int advised = want[i].advice, flags;
+
+		m = new_page(o, 0);
+		if (want[i].dirty)
+			vm_page_dirty(m);
+		put_in(m, want[i].from);
+		vm_page_reference(m);
+		CHECK(vm_page_flags(m) & PG_REFERENCED);
+		vm_page_advise(m, advised);
+		check_in(m, want[i].to);
+		flags = vm_page_flags(m);
+		CHECK_EQ((flags & PG_REFERENCED) != 0,
+			 advised != MADV_DONTNEED && advised != MADV_FREE);
+		CHECK_EQ((flags & PG_DIRTY) != 0,
+			 want[i].dirty && advised != MADV_FREE);
+		if (advised == MADV_FREE) /* the first to go */
+			CHECK_EQ(m->link.next, &k->link);
+		free_page(m);
+	}
+	vm_page_xunbusy(k);
+	vm_object_destroy(o);
+	ns_vm_check(0);
+}
+
+static void
+activate_it(void *m)
+{
+	vm_page_activate(m);
+}
+
+static void
+deactivate_it(void *m)
+{
+	vm_page_deactivate(m);
+}
+
+static void
+launder_it(void *m)
+{
+	vm_page_launder(m);
+}
+
+static void
+advise_it(void *m)
+{
+	vm_page_advise(m, MADV_DONTNEED);
+}
+
+static void
+unwire_nowhere(void *m)
+{
+	vm_page_wire(m);
+	vm_page_unwire(m, 3);
+}
+
+static void
+rules(void *arg)
+{
+	static const struct {
+		void (*fn)(void *);
+		const char *call;
+	} calls[] = {
+		{ activate_it, "vm_page_activate: page " },
+		{ deactivate_it, "vm_page_deactivate: page " },
+		{ launder_it, "vm_page_launder: page " },
+		{ advise_it, "vm_page_advise: page " },
+	};
+	vm_page_t m;
+
+	boot(arg);
+	m = vm_page_alloc(NULL, 0, NORMAL);
+	for (size_t i = 0; i < NS_ARRAY_LEN(calls); i++) {
+		CHECK_ABORTS(calls[i].fn, m, calls[i].call);
+		CHECK_ABORTS(calls[i].fn, m, "free, cached or in no object");
+		CHECK_ABORTS(calls[i].fn, vm_page_addr(m), "is not a page");
+	}
+	CHECK_ABORTS(unwire_nowhere, m, "there is no such queue");
+	vm_page_free(m);
+}
+
+/*
+ * A node with nothing left but @count pages of an object, from index 0 on,
+ * which are valid, not busy, and dirty if asked for.
+ */
+static vm_object_t
+full_node(struct disk *d, vm_pindex_t *count, bool dirty)
+{
+	vm_object_t o = disk_object(d, DISK_BLOCKS);
+	vm_pindex_t at;
+	vm_page_t m;
+
+	VM_OBJECT_WLOCK(o);
+	for (at = 0; (m = vm_page_alloc(o, at, N)) != NULL; at++) {
+		*word_of(m) = 1000000 + at;
+		vm_page_valid(m);
+		if (dirty)
+			vm_page_dirty(m);
+		vm_page_xunbusy(m);
+	}
+	VM_OBJECT_WUNLOCK(o);
+	CHECK_EQ(errno, ENOMEM);
+	*count = at;
+	return o;
+}
+
+/* All of the daemon's work that can be done at once. */
+static void
+work(void)
+{
+	static struct ns_vm_writer w;
+	enum ns_vm_verdict verdict;
+
+	while ((verdict = ns_vm_pageout(&ns_vm_nodes[0], &w)) == NS_VM_WRITE)
+		ns_vm_write(&w);
+	ns_vm_check(0);
+}
+
+static struct ns_vm_stat
+stat_now(void)
+{
+	struct ns_vm_stat st;
+
+	ns_vm_stat(0, &st);
+	return st;
+}
+
+static void
+queue_all(vm_object_t o, vm_pindex_t count, uint8_t queue)
+{
+	VM_OBJECT_WLOCK(o);
+	for (vm_pindex_t i = 0; i < count; i++)
+		put_in(vm_page_lookup(o, i), queue);
+	VM_OBJECT_WUNLOCK(o);
+}
+
+/* Pages in no queue are left alone, whatever the need. */
+static void
+left_alone(void *arg)
+{
+	struct disk *d = disk_new();
+	vm_pindex_t count;
+	vm_object_t o;
+
+	boot(arg);
+	o = full_node(d, &count, false);
+	work();
+	CHECK_EQ(vm_object_resident(o), count);
+	CHECK_ERRNO(vm_page_alloc(NULL, 0, NORMAL), NULL, ENOMEM);
+	vm_object_destroy(o);
+	free(d);
+}
+
+/*
+ * Clean inactive pages go, oldest first, until the targets are met; those
+ * that are referenced, busy or wired stay, and so do all of an object that is
+ * locked.  What is cached comes back with its contents.
+ */
+static void
+reclaiming(void *arg)
+{
+	struct disk *d = disk_new();
+	struct ns_vm_stat st;
+	vm_pindex_t count, i, gone = 0;
+	uint64_t target;
+	vm_object_t o;
+	vm_page_t m;
+
+	boot(arg);
+	o = full_node(d, &count, false);
+	queue_all(o, count, PQ_INACTIVE);
+	VM_OBJECT_RLOCK(o);
+	work();
+	CHECK_EQ(vm_object_resident(o), count);
+	VM_OBJECT_RUNLOCK(o);
+
+	vm_page_reference(vm_page_lookup(o, 1));
+	vm_page_xbusy(vm_page_lookup(o, 2));
+	vm_page_sbusy(vm_page_lookup(o, 3));
+	vm_page_wire(vm_page_lookup(o, 4));
+	work();
+	st = stat_now();
+	target = ns_vm_target(&ns_vm_nodes[0]);
+	CHECK(st.free + st.reserve >= target);
+	CHECK(st.free + st.reserve + st.cached >= 2 * target);
+	CHECK(st.work.reclaimed > 0 && st.work.scanned > 0);
+	CHECK_EQ(st.work.reactivated, 1);
+	CHECK_EQ(vm_object_resident(o), count - st.work.reclaimed);
+	CHECK(vm_page_active(vm_page_lookup(o, 1)));
+	CHECK_EQ(vm_page_flags(vm_page_lookup(o, 1)) & PG_REFERENCED, 0);
+	for (i = 2; i < 4; i++)
+		CHECK(vm_page_inactive(vm_page_lookup(o, i)));
+	CHECK_EQ(vm_page_lookup(o, 4)->queue, PQ_NONE);
+	/* What is gone are the first ones; the last of them are cached. */
+	VM_OBJECT_WLOCK(o);
+	for (i = 5; i < count && vm_page_lookup(o, i) == NULL; i++)
+		gone = i;
+	CHECK_EQ(gone, st.work.reclaimed + 3);
+	for (; i < count; i++)
+		CHECK(vm_page_lookup(o, i) != NULL);
+	m = vm_page_alloc(o, gone, N | VM_ALLOC_IFCACHED);
+	REQUIRE(m != NULL);
+	CHECK_EQ(*word_of(m), 1000000 + gone);
+	CHECK_EQ(vm_page_flags(m) & PG_VALID, PG_VALID);
+	vm_page_free(m);
+	CHECK_ERRNO(vm_page_alloc(o, 5, N | VM_ALLOC_IFCACHED), NULL, ENOENT);
+	vm_page_xunbusy(vm_page_lookup(o, 2));
+	vm_page_sunbusy(vm_page_lookup(o, 3));
+	vm_page_unwire(vm_page_lookup(o, 4), PQ_NONE);
+	VM_OBJECT_WUNLOCK(o);
+	vm_object_destroy(o);
+	ns_vm_check(0);
+	free(d);
+}
+
+/* Active pages lose to those that are used; a second chance for each. */
+static void
+aging(void *arg)
+{
+	struct disk *d = disk_new();
+	vm_pindex_t count, i, hot = 0;
+	vm_object_t o;
+	vm_page_t m;
+
+	boot(arg);
+	o = full_node(d, &count, false);
+	queue_all(o, count, PQ_ACTIVE);
+	for (int round = 0; round < 20 && vm_object_resident(o) == count;
+	     round++) {
+		for (i = 0; i < count; i += 4)
+			vm_page_reference(vm_page_lookup(o, i));
+		work();
+	}
+	CHECK(vm_object_resident(o) < count);
+	for (i = 0; i < count; i += 4)
+		hot += vm_page_lookup(o, i) != NULL;
+	CHECK_EQ(hot, (count + 3) / 4);
+	CHECK(stat_now().work.deactivated > 0);
+	/* Used no more, they go as well. */
+	for (int round = 0; round < 100 && vm_object_resident(o) > count / 8;
+	     round++) {
+		m = vm_page_alloc(NULL, 0, NORMAL);
+		REQUIRE(m != NULL);
+		work();
+	}
+	vm_object_destroy(o);
+	free(d);
+}
+
+/* Dirty pages are written, in clusters, before they go; none without. */
+static void
+laundering(void *arg)
+{
+	struct disk *d = disk_new();
+	struct ns_vm_stat st;
+	vm_pindex_t count, i;
+	vm_object_t o;
+	vm_page_t m;
+
+	boot(arg);
+	o = full_node(d, &count, true);
+	queue_all(o, count, PQ_INACTIVE);
+	work();
+	st = stat_now();
+	CHECK(d->writes > 0);
+	CHECK_EQ(st.work.laundered, d->writes);
+	CHECK_EQ(st.work.failed, 0);
+	CHECK(d->calls <=
+	      d->writes / ns_max(NS_VM_CLUSTER / ns_page_size, 1) + 2);
+	CHECK(st.free + st.reserve >= ns_vm_target(&ns_vm_nodes[0]));
+	for (i = 0; i < count; i++) {
+		m = vm_page_lookup(o, i);
+		if (m == NULL || (vm_page_flags(m) & PG_DIRTY) == 0)
+			CHECK_EQ(d->word[i], 1000000 + i);
+		else
+			CHECK_EQ(d->word[i], i + 1);
+		CHECK(m == NULL || !vm_page_busied(m));
+	}
+	/* All of it is found again. */
+	for (i = 0; i < count; i++) {
+		CHECK_EQ(vm_page_grab_valid_unlocked(&m, o, i, N), VM_PAGER_OK);
+		if (m == NULL)
+			break;
+		CHECK_EQ(*word_of(m), 1000000 + i);
+		vm_page_launder(m);
+		vm_page_xunbusy(m);
+		if (i % 16 == 0)
+			work();
+	}
+	vm_object_destroy(o);
+	ns_vm_check(0);
+	free(d);
+}
+
+/* What cannot be written is not dropped, and not tried again at once. */
+static void
+failing(void *arg)
+{
+	static const int status[] = { VM_PAGER_ERROR, VM_PAGER_FAIL,
+				      VM_PAGER_AGAIN };
+	struct disk *d = disk_new();
+	uint64_t calls;
+	vm_pindex_t count, i;
+	vm_object_t o;
+
+	boot(arg);
+	o = full_node(d, &count, true);
+	queue_all(o, count, PQ_LAUNDRY);
+	for (size_t k = 0; k < NS_ARRAY_LEN(status); k++) {
+		d->fails = status[k];
+		calls = d->calls;
+		ns_store_relaxed(&o->launder_at, 0);
+		work();
+		CHECK_EQ(d->calls, calls + 1);
+		CHECK_EQ(vm_object_resident(o), count);
+		for (i = 0; i < count; i++) {
+			vm_page_t m = vm_page_lookup(o, i);
+
+			REQUIRE(m != NULL);
+			CHECK(vm_page_flags(m) & PG_DIRTY);
+			CHECK(!vm_page_busied(m));
+			CHECK_EQ(*word_of(m), 1000000 + i);
+			CHECK_EQ(d->word[i], i + 1);
+		}
+	}
+	/* The device is well again. */
+	d->fails = VM_PAGER_OK;
+	ns_store_relaxed(&o->launder_at, 0);
+	for (int round = 0; round < 10; round++)
+		work();
+	CHECK(vm_object_resident(o) < count);
+	for (i = 0; i < count; i++)
+		if (vm_page_lookup(o, i) == NULL)
+			CHECK_EQ(d->word[i], 1000000 + i);
+	vm_object_destroy(o);
+	ns_vm_check(0);
+	free(d);
+}
+
+/* Without pager dirty pages are laid aside, until they are clean. */
+static void
+unswappable(void *arg)
+{
+	struct vm_object_attr attr = { .size = DISK_BLOCKS,
+				       .domain = VM_DOMAIN_HOME };
+	vm_object_t o;
+	vm_pindex_t at;
+	vm_page_t m;
+
+	boot(arg);
+	o = vm_object_create(&attr);
+	VM_OBJECT_WLOCK(o);
+	for (at = 0; (m = vm_page_alloc(o, at, N)) != NULL; at++) {
+		vm_page_dirty(m);
+		vm_page_launder(m);
+		vm_page_xunbusy(m);
+	}
+	VM_OBJECT_WUNLOCK(o);
+	work();
+	CHECK_EQ(vm_object_resident(o), at);
+	CHECK_EQ(stat_now().queued[NS_VM_PQ_UNSWAPPABLE], at);
+	for (vm_pindex_t i = 0; i < at; i++) {
+		m = vm_page_lookup(o, i);
+		CHECK(vm_page_in_laundry(m));
+		vm_page_xbusy(m);
+		vm_page_undirty(m);
+		CHECK(vm_page_inactive(m));
+		vm_page_xunbusy(m);
+	}
+	work();
+	CHECK(vm_object_resident(o) < at);
+	vm_object_destroy(o);
+	ns_vm_check(0);
+}
+
+/*
+ * Who waits for memory reclaims clean pages itself, and where no daemon may
+ * be has dirty ones written.
+ */
+static void
+helping(void *arg)
+{
+	struct disk *d = disk_new();
+	vm_pindex_t count;
+	vm_object_t o;
+	vm_page_t m;
+
+	boot(arg);
+	o = full_node(d, &count, false);
+	queue_all(o, count / 2, PQ_INACTIVE);
+	CHECK_ERRNO(vm_page_alloc(NULL, 0, NORMAL), NULL, ENOMEM);
+	CHECK_ERRNO(
+	    vm_page_alloc_noobj(N | VM_ALLOC_WAITFAIL | VM_ALLOC_NORECLAIM),
+	    NULL, ENOMEM);
+	CHECK_EQ(vm_object_resident(o), count);
+	m = vm_page_alloc_noobj(N | VM_ALLOC_WAITOK);
+	REQUIRE(m != NULL);
+	vm_page_free(m);
+	CHECK(vm_object_resident(o) < count);
+	/* The same by a grab in the very object, whose lock it drops. */
+	for (vm_pindex_t i = count; i < count + 100; i++)
+		vm_page_xunbusy(new_page(o, i));
+	vm_object_destroy(o);
+
+	o = full_node(d, &count, true);
+	queue_all(o, count, PQ_LAUNDRY);
+	CHECK_EQ(d->writes, 0);
+	vm_page_xunbusy(new_page(o, count));
+	CHECK(d->writes > 0);
+	/* A pager that waits does not call pagers. */
+	vm_pager_thread(true);
+	while (ns_vm_help(0, NS_NO_SLOT, false))
+		;
+	d->writes = 0;
+	CHECK_EQ(ns_vm_help(0, NS_NO_SLOT, false), false);
+	CHECK_EQ(d->writes, 0);
+	vm_pager_thread(false);
+	while (vm_page_alloc(NULL, 0, NORMAL) != NULL)
+		;
+	vm_wait(o);
+	CHECK(d->writes > 0);
+	CHECK(vm_page_alloc(NULL, 0, NORMAL) != NULL);
+	vm_object_destroy(o);
+	ns_vm_check(0);
+	free(d);
+}
+
+int
+main(void)
+{
+	static struct machine one = { .alone = true };
+	static struct machine small[] = {
+		{ .alone = true, .limit = 4 << 20 },
+		{ .alone = true, .limit = 16 << 20, .page_size = 16384 },
+	};
+
+	CASE(moves, &one);
+	CASE(wiring, &one);
+	CASE(advice, &one);
+	CASE(rules, &one);
+	for (size_t i = 0; i < NS_ARRAY_LEN(small); i++) {
+		CASE(left_alone, &small[i]);
+		CASE(reclaiming, &small[i]);
+		CASE(aging, &small[i]);
+		CASE(laundering, &small[i]);
+		CASE(failing, &small[i]);
+		CASE(unswappable, &small[i]);
+		CASE(helping, &small[i]);
+	}
+	return test_done();
+}
