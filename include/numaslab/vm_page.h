@@ -224,7 +224,8 @@ vm_page_t vm_page_prev(vm_page_t m);
  * vm_page_insert - put a page without object into one; it is not busy then.
  *
  * The object is locked.  A page cached at @pindex is freed.  Returns 0, or -1
- * with errno EEXIST (a page is there), EINVAL (@pindex) or ENOMEM.
+ * with errno EEXIST (a page is there), ENOMEM or EINVAL: @pindex, or the page
+ * is not as long as the object's are, or the object is contiguous.
  */
 int vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
 
@@ -232,7 +233,8 @@ int vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
  * vm_page_remove - take a page out of its object, which is locked.
  *
  * The page is exclusively busy; afterwards it is the caller's, without
- * object.  Returns true if it is not wired: it may be freed.
+ * object.  Returns true if it is not wired: it may be freed.  A page of a
+ * contiguous object aborts.
  */
 bool vm_page_remove(vm_page_t m);
 
@@ -248,6 +250,7 @@ int vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
  * vm_page_replace - put @mnew, a page without object, where @mold is.
  *
  * The object is locked and @mold exclusively busy; @mnew is, afterwards.
+ * Both are as long, and the object is not contiguous.
  * @mold is freed, unless it is wired: then it is the caller's.  A reader
  * without the lock finds one of the two at any moment.
  */

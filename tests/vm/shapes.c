@@ -27,7 +27,9 @@ check_all(void)
 {
 	struct ns_vm_node *n;
 
-	ns_vm_for_each(n) if (n->used) ns_vm_check((unsigned)(n - ns_vm_nodes));
+	ns_vm_for_each (n)
+		if (n->used)
+			ns_vm_check((unsigned)(n - ns_vm_nodes));
 }
 
 /* Every page size: allocated, written, found, freed, cached, and back. */
@@ -491,6 +493,30 @@ segment_bounds(void *arg)
 	CHECK(after.used <= before.used + NS_UNIT);
 }
 
+/* A page of a contiguous object is in no queue, whatever is asked for. */
+static void
+no_queue(void *arg)
+{
+	vm_object_t o;
+	vm_page_t m;
+
+	boot(arg);
+	o = make(10, 0, true);
+	VM_OBJECT_WLOCK(o);
+	m = vm_page_alloc(o, 3, N);
+	vm_page_activate(m);
+	CHECK_EQ(vm_page_active(m), false);
+	vm_page_deactivate(m);
+	CHECK_EQ(vm_page_inactive(m), false);
+	vm_page_dirty(m);
+	vm_page_launder(m);
+	CHECK_EQ(vm_page_in_laundry(m), false);
+	vm_page_xunbusy(m);
+	VM_OBJECT_WUNLOCK(o);
+	vm_object_destroy(o);
+	check_all();
+}
+
 static void
 do_free(void *m)
 {
@@ -697,6 +723,7 @@ main(void)
 	CASE(segments, &purged);
 	CASE(segments, &big_pages);
 	CASE(segment_bounds, &small);
+	CASE(no_queue, &plain);
 	CASE(never_freed, &plain);
 	CASE(never_freed_when_full, &small);
 	CASE(fixed_pages, &plain);
