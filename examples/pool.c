@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * examples/pool.c - a buffer pool in the terms of vm_page.
+ *
+ *	the file		an object, whose page size is a block
+ *	a block's number	its pindex
+ *	a frame			a page
+ *	the lookup		vm_page_grab_valid_unlocked
+ *	a read latch, a pin	shared busy
+ *	a write latch		exclusively busy
+ *	the clock		vm_page_reference and the queues
+ *	eviction, writers	the page daemon
+ *	a checkpoint		vm_object_page_clean
+ *
+ * What is left is below: reading and writing blocks, as pool.h promises.
+ *
+ * Order of a write: the pages are shared busy, so nobody changes them; they are
+ * copied into a journal area, which only this write has, and summed up there;
+ * the area is written to the journal; then, and not before, its blocks in
+ * place; then the area is free.  Pages of one block are never written by two
+ * at once with different contents, since to change them one must wait for both.
+ */
+#include "examples/pool.h"
+
+#include "examples/io.h"
+
+#include <numaslab/vm_pager.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define AREAS 8u  /* writes at once */
+#define ROW   32u /* blocks in one write, at most */
+
+struct area {
+	pthread_mutex_t lock;
+	char *copy; /* ROW blocks, under the lock */
+};
+
+struct pool {
+	vm_object_t object;
+	int fd, journal; /* the journal's: -1 if there is none */
+	struct io *io;
+	uint64_t blocks;
+	uint64_t reads, writes;
+	struct area area[AREAS];
+};
+
+/* Blocks as they are in the file. */
+
+static uint64_t
+sum_up(const void *block)
+{
+	const uint64_t *w = block;
+	uint64_t h[4] = { 1, 2, 3, 4 };
+
+	/* The sum itself is the first word. */
+	for (unsigned i = 4; i < POOL_BLOCK / 8; i++)
+		h[i % 4] = (h[i % 4] ^ w[i]) * 0x9e3779b97f4a7c15u;
+	h[0] ^= w[1] * 0xff51afd7ed558ccdu ^ w[2] * 0xc4ceb9fe1a85ec53u ^ w[3];
+	return h[0] ^ (h[1] << 16 | h[1] >> 48) ^ (h[2] << 32 | h[2] >> 32) ^
+	       (h[3] << 48 | h[3] >> 16);
+}
+
+static bool
+is_empty(const void *block)
+{
+	static const char zero[POOL_BLOCK];
+
+	return memcmp(block, zero, POOL_BLOCK) == 0;
+}
+
+static bool
+is_whole(const void *block, uint64_t number)
+{
+	const struct pool_head *head = block;
+
+	return head->version != 0 && head->number == number &&
+	       head->sum == sum_up(block);
+}
+
+/* The pager. */
+
+static int
+get(vm_object_t object, vm_page_t *ma, int count)
+{
+	struct pool *p = vm_object_handle(object);
+	struct io_part part[ROW];
+
+	if (count > (int)ROW)
+		return VM_PAGER_FAIL;
+	for (int i = 0; i < count; i++)
+		part[i] =
+		    (struct io_part){ vm_page_addr(ma[i]), POOL_BLOCK,
+				      vm_page_pindex(ma[i]) * POOL_BLOCK };
+	if (!io_run(p->io, false, part, (unsigned)count))
+		return VM_PAGER_ERROR;
+	for (int i = 0; i < count; i++) {
+		struct pool_head *head = part[i].addr;
+
+		if (!is_whole(head, vm_page_pindex(ma[i])) && !is_empty(head))
+			return VM_PAGER_ERROR;
+		head->number = vm_page_pindex(ma[i]);
+	}
+	__atomic_fetch_add(&p->reads, (uint64_t)count, __ATOMIC_RELAXED);
+	return VM_PAGER_OK;
+}
+
+static struct area *
+take_area(struct pool *p)
+{
+	for (unsigned i = 0; i < AREAS; i++)
+		if (pthread_mutex_trylock(&p->area[i].lock) == 0)
+			return &p->area[i];
+	pthread_mutex_lock(&p->area[0].lock);
+	return &p->area[0];
+}
+
+/* The whole area at once. */
+static bool
+write_journal(struct pool *p, const struct area *a, size_t bytes)
+{
+	uint64_t at = (uint64_t)(a - p->area) * ROW * POOL_BLOCK;
+
+	return p->journal < 0 ||
+	       pwrite(p->journal, a->copy, bytes, (off_t)at) == (ssize_t)bytes;
+}
+
+static bool
+write_row(struct pool *p, vm_page_t *ma, int count)
+{
+	struct area *a = take_area(p);
+	struct io_part part[ROW];
+	bool good;
+
+	for (int i = 0; i < count; i++) {
+		struct pool_head *copy =
+		    (void *)(a->copy + (size_t)i * POOL_BLOCK);
+
+		memcpy(copy, vm_page_addr(ma[i]), POOL_BLOCK);
+		copy->sum = sum_up(copy);
+		part[i] =
+		    (struct io_part){ copy, POOL_BLOCK,
+				      vm_page_pindex(ma[i]) * POOL_BLOCK };
+	}
+	good = write_journal(p, a, (size_t)count * POOL_BLOCK) &&
+	       io_run(p->io, true, part, (unsigned)count);
+	pthread_mutex_unlock(&a->lock);
+	return good;
+}
+
+static void
+put(vm_object_t object, vm_page_t *ma, int count, int flags, int *rtvals)
+{
+	struct pool *p = vm_object_handle(object);
+	int n;
+
+	(void)flags; /* nothing is ever pending */
+	for (; count > 0; count -= n, ma += n, rtvals += n) {
+		n = count < (int)ROW ? count : (int)ROW;
+		for (int i = 0, good = write_row(p, ma, n); i < n; i++)
+			rtvals[i] = good ? VM_PAGER_OK : VM_PAGER_ERROR;
+		__atomic_fetch_add(&p->writes, (uint64_t)n, __ATOMIC_RELAXED);
+	}
+}
+
+static const struct pagerops pager = { .pgo_getpages = get,
+				       .pgo_putpages = put };
+
+/* Opening. */
+
+/* What is newer or whole in the journal only goes to its place. */
+static bool
+mend(struct pool *p, char *journal, char *place)
+{
+	struct pool_head *head = (void *)journal, *there = (void *)place;
+	struct io_part part = { place, POOL_BLOCK, head->number * POOL_BLOCK };
+
+	if (head->number >= p->blocks || !is_whole(journal, head->number))
+		return true; /* its write had not begun in place */
+	if (!io_run(p->io, false, &part, 1))
+		return false;
+	if (is_whole(place, head->number) && there->version >= head->version)
+		return true;
+	part.addr = journal;
+	return io_run(p->io, true, &part, 1);
+}
+
+static bool
+mend_all(struct pool *p)
+{
+	char *journal = p->area[0].copy, *place = p->area[1].copy;
+	ssize_t n;
+
+	for (off_t at = 0; at < (off_t)(AREAS * ROW * POOL_BLOCK);
+	     at += POOL_BLOCK) {
+		n = pread(p->journal, journal, POOL_BLOCK, at);
+		if (n < 0)
+			return false;
+		if (n == (ssize_t)POOL_BLOCK && !mend(p, journal, place))
+			return false;
+	}
+	return true;
+}
+
+/* O_DIRECT is a wish. */
+static int
+open_file(const char *path, int flags)
+{
+	int how = O_RDWR | O_CREAT | O_CLOEXEC, fd = -1;
+
+	if ((flags & POOL_DURABLE) != 0)
+		how |= O_DSYNC;
+	if ((flags & POOL_DIRECT) != 0)
+		fd = open(path, how | O_DIRECT, 0666);
+	return fd >= 0 ? fd : open(path, how, 0666);
+}
+
+static bool
+open_journal(struct pool *p, const char *path, int flags)
+{
+	char *name;
+	bool good;
+
+	p->journal = -1;
+	if ((flags & POOL_VOLATILE) != 0)
+		return true;
+	if (asprintf(&name, "%s.journal", path) < 0)
+		return false;
+	p->journal = open_file(name, flags);
+	free(name);
+	good = p->journal >= 0 && mend_all(p);
+	return good;
+}
+
+static bool
+open_all(struct pool *p, const char *path, int flags)
+{
+	struct vm_object_attr attr = { .size = p->blocks,
+				       .domain = VM_DOMAIN_HOME,
+				       .handle = p,
+				       .pager = &pager,
+				       .page_size = POOL_BLOCK };
+	struct stat st;
+
+	for (unsigned i = 0; i < AREAS; i++) {
+		pthread_mutex_init(&p->area[i].lock, NULL);
+		p->area[i].copy = aligned_alloc(POOL_BLOCK, ROW * POOL_BLOCK);
+		if (p->area[i].copy == NULL)
+			return false;
+	}
+	p->fd = open_file(path, flags);
+	/*
+	 * The lock is let go when nothing refers to the file any more: so it
+	 * waits for writes that are under way still after a kill.
+	 */
+	if (p->fd < 0 || flock(p->fd, LOCK_EX) != 0 || fstat(p->fd, &st) != 0 ||
+	    ((uint64_t)st.st_size < p->blocks * POOL_BLOCK &&
+	     ftruncate(p->fd, (off_t)(p->blocks * POOL_BLOCK)) != 0))
+		return false;
+	p->io = io_open(p->fd);
+	if (p->io == NULL || !open_journal(p, path, flags))
+		return false;
+	p->object = vm_object_create(&attr);
+	return p->object != NULL;
+}
+
+static void
+release(struct pool *p)
+{
+	if (p->object != NULL)
+		vm_object_destroy(p->object);
+	if (p->io != NULL)
+		io_close(p->io);
+	if (p->fd >= 0)
+		close(p->fd);
+	if (p->journal >= 0)
+		close(p->journal);
+	for (unsigned i = 0; i < AREAS; i++)
+		free(p->area[i].copy);
+	free(p);
+}
+
+struct pool *
+pool_open(const char *path, uint64_t blocks, int flags)
+{
+	struct pool *p = calloc(1, sizeof(*p));
+	int error;
+
+	if (p == NULL)
+		return NULL;
+	p->blocks = blocks;
+	p->fd = p->journal = -1;
+	if (open_all(p, path, flags))
+		return p;
+	error = errno;
+	release(p);
+	errno = error;
+	return NULL;
+}
+
+bool
+pool_close(struct pool *p)
+{
+	bool good = pool_sync(p);
+
+	release(p);
+	return good;
+}
+
+/* Use. */
+
+/* Used now; a page that is new, or comes back from the cache, is in no queue.
+ */
+static void *
+used(vm_page_t m)
+{
+	if (vm_page_active(m))
+		vm_page_reference(m);
+	else
+		vm_page_activate(m);
+	return vm_page_addr(m);
+}
+
+static void *
+grab(struct pool *p, uint64_t number, int req)
+{
+	vm_page_t m;
+
+	if (vm_page_grab_valid_unlocked(&m, p->object, number, req) !=
+	    VM_PAGER_OK)
+		return NULL;
+	return used(m);
+}
+
+void *
+pool_read(struct pool *p, uint64_t number)
+{
+	return grab(p, number, VM_ALLOC_NORMAL | VM_ALLOC_SBUSY);
+}
+
+void
+pool_read_done(void *block)
+{
+	vm_page_sunbusy(vm_page_of(block));
+}
+
+void *
+pool_write(struct pool *p, uint64_t number)
+{
+	return grab(p, number, VM_ALLOC_NORMAL);
+}
+
+void
+pool_write_done(void *block)
+{
+	struct pool_head *head = block;
+	vm_page_t m = vm_page_of(block);
+
+	head->version++;
+	vm_page_dirty(m);
+	vm_page_xunbusy(m);
+}
+
+bool
+pool_sync(struct pool *p)
+{
+	bool good = vm_object_page_clean(p->object, 0, 0);
+
+	if (!good)
+		errno = EIO;
+	return good;
+}
+
+void
+pool_stat(struct pool *p, struct pool_stat *st)
+{
+	st->reads = __atomic_load_n(&p->reads, __ATOMIC_RELAXED);
+	st->writes = __atomic_load_n(&p->writes, __ATOMIC_RELAXED);
+	st->resident = vm_object_resident(p->object);
+}
