@@ -14,6 +14,10 @@
  *
  * What is left is below: reading and writing blocks, as pool.h promises.
  *
+ * The page daemon's writes are a row of blocks each, mostly of one.  So they
+ *are only begun there (VM_PAGER_PEND), and a thread of the pool's writes what
+ *has come together.
+ *
  * Order of a write: the pages are shared busy, so nobody changes them; they are
  * copied into a journal area, which only this write has, and summed up there;
  * the area is written to the journal; then, and not before, its blocks in
@@ -38,10 +42,22 @@
 
 #define AREAS 8u  /* writes at once */
 #define ROW   32u /* blocks in one write, at most */
+#define QUEUE (4 * ROW)
 
 struct area {
 	pthread_mutex_t lock;
 	char *copy; /* ROW blocks, under the lock */
+};
+
+/* Pages whose write is begun. */
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t more, room;
+	unsigned n; /* in this order, under the lock */
+	bool stop;
+	vm_page_t page[QUEUE];
+	pthread_t writer;
+	bool runs;
 };
 
 struct pool {
@@ -51,6 +67,7 @@ struct pool {
 	uint64_t blocks;
 	uint64_t reads, writes;
 	struct area area[AREAS];
+	struct queue queue;
 };
 
 /* Blocks as they are in the file. */
@@ -134,7 +151,7 @@ write_journal(struct pool *p, const struct area *a, size_t bytes)
 }
 
 static bool
-write_row(struct pool *p, vm_page_t *ma, int count)
+write_pages(struct pool *p, vm_page_t *ma, int count)
 {
 	struct area *a = take_area(p);
 	struct io_part part[ROW];
@@ -153,22 +170,78 @@ write_row(struct pool *p, vm_page_t *ma, int count)
 	good = write_journal(p, a, (size_t)count * POOL_BLOCK) &&
 	       io_run(p->io, true, part, (unsigned)count);
 	pthread_mutex_unlock(&a->lock);
+	__atomic_fetch_add(&p->writes, (uint64_t)count, __ATOMIC_RELAXED);
 	return good;
+}
+
+/* Sleeps while the writer is that far behind. */
+static void
+begin_write(struct queue *q, vm_page_t m)
+{
+	pthread_mutex_lock(&q->lock);
+	while (q->n == QUEUE)
+		pthread_cond_wait(&q->room, &q->lock);
+	q->page[q->n++] = m;
+	pthread_cond_signal(&q->more);
+	pthread_mutex_unlock(&q->lock);
 }
 
 static void
 put(vm_object_t object, vm_page_t *ma, int count, int flags, int *rtvals)
 {
 	struct pool *p = vm_object_handle(object);
-	int n;
+	int n, i;
 
-	(void)flags; /* nothing is ever pending */
 	for (; count > 0; count -= n, ma += n, rtvals += n) {
 		n = count < (int)ROW ? count : (int)ROW;
-		for (int i = 0, good = write_row(p, ma, n); i < n; i++)
-			rtvals[i] = good ? VM_PAGER_OK : VM_PAGER_ERROR;
-		__atomic_fetch_add(&p->writes, (uint64_t)n, __ATOMIC_RELAXED);
+		if ((flags & VM_PAGER_PUT_SYNC) != 0) {
+			bool good = write_pages(p, ma, n);
+
+			for (i = 0; i < n; i++)
+				rtvals[i] = good ? VM_PAGER_OK : VM_PAGER_ERROR;
+			continue;
+		}
+		for (i = 0; i < n; i++) {
+			rtvals[i] = VM_PAGER_PEND;
+			begin_write(&p->queue, ma[i]);
+		}
 	}
+}
+
+/* Up to @max pages of the queue; 0: it shall end. */
+static unsigned
+take_begun(struct queue *q, vm_page_t *m, unsigned max)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&q->lock);
+	while (q->n == 0 && !q->stop)
+		pthread_cond_wait(&q->more, &q->lock);
+	n = q->n < max ? q->n : max;
+	memcpy(m, q->page, n * sizeof(*m));
+	q->n -= n;
+	memmove(q->page, q->page + n, q->n * sizeof(*m));
+	pthread_cond_broadcast(&q->room);
+	pthread_mutex_unlock(&q->lock);
+	return n;
+}
+
+static void *
+writer(void *arg)
+{
+	struct pool *p = arg;
+	vm_page_t m[ROW];
+	unsigned n;
+	bool good;
+
+	vm_pager_thread(true);
+	while ((n = take_begun(&p->queue, m, ROW)) > 0) {
+		good = write_pages(p, m, (int)n);
+		for (unsigned i = 0; i < n; i++)
+			vm_pager_put_done(m[i],
+					  good ? VM_PAGER_OK : VM_PAGER_ERROR);
+	}
+	return NULL;
 }
 
 static const struct pagerops pager = { .pgo_getpages = get,
@@ -269,14 +342,24 @@ open_all(struct pool *p, const char *path, int flags)
 	if (p->io == NULL || !open_journal(p, path, flags))
 		return false;
 	p->object = vm_object_create(&attr);
-	return p->object != NULL;
+	p->queue.runs = p->object != NULL &&
+			pthread_create(&p->queue.writer, NULL, writer, p) == 0;
+	return p->queue.runs;
 }
 
 static void
 release(struct pool *p)
 {
+	/* This waits for writes that are begun. */
 	if (p->object != NULL)
 		vm_object_destroy(p->object);
+	if (p->queue.runs) {
+		pthread_mutex_lock(&p->queue.lock);
+		p->queue.stop = true;
+		pthread_cond_signal(&p->queue.more);
+		pthread_mutex_unlock(&p->queue.lock);
+		pthread_join(p->queue.writer, NULL);
+	}
 	if (p->io != NULL)
 		io_close(p->io);
 	if (p->fd >= 0)
@@ -297,6 +380,9 @@ pool_open(const char *path, uint64_t blocks, int flags)
 	if (p == NULL)
 		return NULL;
 	p->blocks = blocks;
+	pthread_mutex_init(&p->queue.lock, NULL);
+	pthread_cond_init(&p->queue.more, NULL);
+	pthread_cond_init(&p->queue.room, NULL);
 	p->fd = p->journal = -1;
 	if (open_all(p, path, flags))
 		return p;
