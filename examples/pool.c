@@ -15,8 +15,8 @@
  * What is left is below: reading and writing blocks, as pool.h promises.
  *
  * The page daemon's writes are a row of blocks each, mostly of one.  So they
- *are only begun there (VM_PAGER_PEND), and a thread of the pool's writes what
- *has come together.
+ * are only begun there (VM_PAGER_PEND), and a thread of the pool's writes them
+ * together with others of the laundry queue, in the order of the file.
  *
  * Order of a write: the pages are shared busy, so nobody changes them; they are
  * copied into a journal area, which only this write has, and summed up there;
@@ -38,11 +38,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define AREAS 8u  /* writes at once */
-#define ROW   32u /* blocks in one write, at most */
-#define QUEUE (4 * ROW)
+#define AREAS   8u  /* writes at once */
+#define ROW     32u /* blocks in one write, at most */
+#define QUEUE   (4 * ROW)
+#define REST_NS 10000000 /* of the writer, when it has little to do */
+#define LOOK    1024u    /* pages that the writer looks at for more */
 
 struct area {
 	pthread_mutex_t lock;
@@ -54,7 +57,7 @@ struct queue {
 	pthread_mutex_t lock;
 	pthread_cond_t more, room;
 	unsigned n; /* in this order, under the lock */
-	bool stop;
+	bool stop;  /* written under the lock */
 	vm_page_t page[QUEUE];
 	pthread_t writer;
 	bool runs;
@@ -66,6 +69,7 @@ struct pool {
 	struct io *io;
 	uint64_t blocks;
 	uint64_t reads, writes;
+	vm_pindex_t hand; /* the writer's */
 	struct area area[AREAS];
 	struct queue queue;
 };
@@ -105,6 +109,8 @@ is_whole(const void *block, uint64_t number)
 
 /* The pager. */
 
+static __thread bool was_read; /* by this thread, since it last looked */
+
 static int
 get(vm_object_t object, vm_page_t *ma, int count)
 {
@@ -125,7 +131,9 @@ get(vm_object_t object, vm_page_t *ma, int count)
 		if (!is_whole(head, vm_page_pindex(ma[i])) && !is_empty(head))
 			return VM_PAGER_ERROR;
 		head->number = vm_page_pindex(ma[i]);
+		vm_page_deactivate(ma[i]);
 	}
+	was_read = true;
 	__atomic_fetch_add(&p->reads, (uint64_t)count, __ATOMIC_RELAXED);
 	return VM_PAGER_OK;
 }
@@ -174,16 +182,21 @@ write_pages(struct pool *p, vm_page_t *ma, int count)
 	return good;
 }
 
-/* Sleeps while the writer is that far behind. */
-static void
+/* Sleeps while the writer is that far behind; false: it takes no more. */
+static bool
 begin_write(struct queue *q, vm_page_t m)
 {
+	bool stop;
+
 	pthread_mutex_lock(&q->lock);
-	while (q->n == QUEUE)
+	while (q->n == QUEUE && !q->stop)
 		pthread_cond_wait(&q->room, &q->lock);
-	q->page[q->n++] = m;
+	stop = q->stop;
+	if (!stop)
+		q->page[q->n++] = m;
 	pthread_cond_signal(&q->more);
 	pthread_mutex_unlock(&q->lock);
+	return !stop;
 }
 
 static void
@@ -203,27 +216,73 @@ put(vm_object_t object, vm_page_t *ma, int count, int flags, int *rtvals)
 		}
 		for (i = 0; i < n; i++) {
 			rtvals[i] = VM_PAGER_PEND;
-			begin_write(&p->queue, ma[i]);
+			if (!begin_write(&p->queue, ma[i]))
+				rtvals[i] = VM_PAGER_AGAIN;
 		}
 	}
 }
 
-/* Up to @max pages of the queue; 0: it shall end. */
-static unsigned
-take_begun(struct queue *q, vm_page_t *m, unsigned max)
+/*
+ * Up to @max pages of the queue; if it may wait for some, not for long.  False:
+ * there are none and will be none.
+ */
+static bool
+take_begun(struct queue *q, vm_page_t *m, unsigned max, bool wait, unsigned *n)
 {
-	unsigned n;
+	struct timespec until;
+	bool more;
 
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += REST_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&q->lock);
-	while (q->n == 0 && !q->stop)
-		pthread_cond_wait(&q->more, &q->lock);
-	n = q->n < max ? q->n : max;
-	memcpy(m, q->page, n * sizeof(*m));
-	q->n -= n;
-	memmove(q->page, q->page + n, q->n * sizeof(*m));
+	if (wait && q->n == 0 && !q->stop)
+		pthread_cond_timedwait(&q->more, &q->lock, &until);
+	more = q->n > 0 || !q->stop;
+	*n = q->n < max ? q->n : max;
+	memcpy(m, q->page, *n * sizeof(*m));
+	q->n -= *n;
+	memmove(q->page, q->page + *n, q->n * sizeof(*m));
 	pthread_cond_broadcast(&q->room);
 	pthread_mutex_unlock(&q->lock);
+	return more;
+}
+
+/* Dirty and not used, and nobody writes it.  Then it is busied. */
+static bool
+joins(vm_page_t m)
+{
+	return (vm_page_flags(m) & PG_DIRTY) != 0 && vm_page_in_laundry(m) &&
+	       !vm_page_busied(m) && vm_page_trysbusy(m);
+}
+
+/* Fills @m up with other pages to write, from the hand on; how many now. */
+static unsigned
+add_more(struct pool *p, vm_page_t *m, unsigned n)
+{
+	vm_page_t next;
+
+	VM_OBJECT_RLOCK(p->object);
+	for (unsigned i = 0; i < LOOK && n < ROW; i++) {
+		next = vm_page_find_least(p->object, p->hand);
+		p->hand = next != NULL ? vm_page_pindex(next) + 1 : 0;
+		if (next != NULL && joins(next))
+			m[n++] = next;
+	}
+	VM_OBJECT_RUNLOCK(p->object);
 	return n;
+}
+
+/* The daemon does not know of the write; nobody changed it meanwhile. */
+static void
+end_own(vm_page_t m, bool good)
+{
+	if (good) {
+		vm_page_undirty(m);
+		vm_page_deactivate(m);
+	}
+	vm_page_sunbusy(m);
 }
 
 static void *
@@ -231,15 +290,20 @@ writer(void *arg)
 {
 	struct pool *p = arg;
 	vm_page_t m[ROW];
-	unsigned n;
+	unsigned begun, n = 0, i;
 	bool good;
 
 	vm_pager_thread(true);
-	while ((n = take_begun(&p->queue, m, ROW)) > 0) {
+	while (take_begun(&p->queue, m, ROW, n < ROW, &begun)) {
+		n = add_more(p, m, begun);
+		if (n == 0)
+			continue;
 		good = write_pages(p, m, (int)n);
-		for (unsigned i = 0; i < n; i++)
+		for (i = 0; i < begun; i++)
 			vm_pager_put_done(m[i],
 					  good ? VM_PAGER_OK : VM_PAGER_ERROR);
+		for (; i < n; i++)
+			end_own(m[i], good);
 	}
 	return NULL;
 }
@@ -350,16 +414,16 @@ open_all(struct pool *p, const char *path, int flags)
 static void
 release(struct pool *p)
 {
-	/* This waits for writes that are begun. */
-	if (p->object != NULL)
-		vm_object_destroy(p->object);
 	if (p->queue.runs) {
 		pthread_mutex_lock(&p->queue.lock);
 		p->queue.stop = true;
 		pthread_cond_signal(&p->queue.more);
+		pthread_cond_broadcast(&p->queue.room);
 		pthread_mutex_unlock(&p->queue.lock);
 		pthread_join(p->queue.writer, NULL);
 	}
+	if (p->object != NULL)
+		vm_object_destroy(p->object);
 	if (p->io != NULL)
 		io_close(p->io);
 	if (p->fd >= 0)
@@ -403,16 +467,18 @@ pool_close(struct pool *p)
 
 /* Use. */
 
-/* Used now; a page that is new, or comes back from the cache, is in no queue.
+/*
+ * A block that was read for the first time is inactive: one that is used only
+ * once goes first.  Its second use counts, and that of a page which came back
+ * from the cache, where it is in no queue.
  */
-static void *
-used(vm_page_t m)
+static void
+use_again(vm_page_t m)
 {
-	if (vm_page_active(m))
+	if (vm_page_active(m) || vm_page_inactive(m) || vm_page_in_laundry(m))
 		vm_page_reference(m);
 	else
 		vm_page_activate(m);
-	return vm_page_addr(m);
 }
 
 static void *
@@ -420,10 +486,13 @@ grab(struct pool *p, uint64_t number, int req)
 {
 	vm_page_t m;
 
+	was_read = false;
 	if (vm_page_grab_valid_unlocked(&m, p->object, number, req) !=
 	    VM_PAGER_OK)
 		return NULL;
-	return used(m);
+	if (!was_read)
+		use_again(m);
+	return vm_page_addr(m);
 }
 
 void *
