@@ -313,7 +313,9 @@ vm_pindex_t vm_page_pindex(vm_page_t m);
 /*
  * Busy: tryxbusy takes a page exclusively, trysbusy shared with others; both
  * return false if they cannot, and always for a page without object.  xbusy
- * and sbusy abort instead.  xunbusy and sunbusy end it and may be called by
+ * and sbusy abort instead: they are for pages that nobody else can have busied,
+ * no reader without the lock nor the page daemon; for others there is
+ * vm_page_busy_acquire.  xunbusy and sunbusy end it and may be called by
  * another thread; who ends what is not so aborts.  busy_downgrade makes
  * exclusive shared; busy_tryupgrade makes the only sharer exclusive, or
  * returns false.  xbusied, sbusied and busied (either) are a moment's answer.
@@ -329,6 +331,18 @@ bool vm_page_busy_tryupgrade(vm_page_t m);
 bool vm_page_xbusied(vm_page_t m);
 bool vm_page_sbusied(vm_page_t m);
 bool vm_page_busied(vm_page_t m);
+
+/*
+ * vm_page_busy_acquire - busy a page, and sleep until that can be done.
+ * @req: VM_ALLOC_SBUSY: shared, else exclusively; VM_ALLOC_NOWAIT: do not
+ *       sleep; VM_ALLOC_WAITFAIL: sleep once, and fail then.
+ *
+ * If the caller has locked the page's object for writing, the lock is dropped
+ * while the call sleeps.  Nobody may destroy the object meanwhile, and the
+ * caller must not have busied the page.  Returns false if the page was not
+ * busied, or is not where it was when the call began: look it up again.
+ */
+bool vm_page_busy_acquire(vm_page_t m, int req);
 
 /*
  * vm_page_busy_sleep - sleep while the page is busy, at most until that
@@ -394,6 +408,42 @@ bool vm_page_in_laundry(vm_page_t m);
  * (numaslab(7)), it also writes dirty ones, and sleeps as their pager does.
  */
 void vm_wait(vm_object_t object);
+
+/*
+ * A node's figures: in system pages, the pages of all sizes together, and in
+ * events since the process started.
+ */
+struct vm_domain_stat {
+	int domain;
+	uint64_t page_count;   /* pages here, free ones too */
+	uint64_t free_count;   /* free, in the reserve too */
+	uint64_t cache_count;  /* cached */
+	uint64_t active_count; /* in the queues */
+	uint64_t inactive_count;
+	uint64_t laundry_count;      /* those without pager too */
+	uint64_t free_min;           /* the low watermark */
+	uint64_t interrupt_free_min; /* the interrupt watermark */
+	uint64_t free_target;        /* below it the node is short */
+	uint64_t denied;             /* requests that found nothing here */
+	uint64_t spilled;            /* pages asked of another node */
+	uint64_t zero_asked;         /* VM_ALLOC_ZERO requests */
+	uint64_t zero_given;         /* that got a page with PG_ZERO */
+	uint64_t zeroed;             /* pages zeroed ahead of need */
+	uint64_t scanned;            /* looks at inactive pages */
+	uint64_t deactivated;        /* active ones not used of late */
+	uint64_t reactivated;        /* others that were used */
+	uint64_t reclaimed;          /* inactive ones cached or freed */
+	uint64_t evicted;            /* cached ones that lost their contents */
+	uint64_t laundered;          /* written */
+	uint64_t failed;             /* not written, though tried */
+	uint64_t spare[6];           /* 0 */
+};
+
+/*
+ * vm_domain_stat - fill *@st for a node.  Takes locks of the node for a moment.
+ * Returns 0, or -1 with errno EINVAL if the node is not served.
+ */
+int vm_domain_stat(int domain, struct vm_domain_stat *st);
 
 /*
  * vm_pager_thread - mark the calling thread as a pager's, or not: its

@@ -80,10 +80,10 @@ int vm_pager_get_pages(vm_object_t object, vm_page_t *ma, int count,
  * @flags:  VM_PAGER_PUT_SYNC or 0.
  * @rtvals: on return, a VM_PAGER_* for each page.
  *
- * A page is clean when it is VM_PAGER_OK, unless vm_page_dirty was called
- * meanwhile, or VM_PAGER_BAD: its block is gone.  After all else it is dirty
- * as before, is never reclaimed, and tried again when the daemon finds it
- * next.
+ * Sleeps, too, while another thread writes one of them.  A page is clean when
+ * it is VM_PAGER_OK, unless vm_page_dirty was called meanwhile, or
+ * VM_PAGER_BAD: its block is gone.  After all else it is dirty as before, is
+ * never reclaimed, and tried again when the daemon finds it next.
  */
 void vm_pager_put_pages(vm_object_t object, vm_page_t *ma, int count, int flags,
 			int *rtvals);

@@ -5,7 +5,8 @@
  * Slabs start on unit boundaries, and a class's objects are aligned to the
  * lowest set bit of its size (slab/class.c).  A size that is a multiple of a
  * power of two is in a class whose size is one too, because classes are
- * power-of-two steps apart.  So rounding the size up is all there is to it.
+ * power-of-two steps apart.  So rounding the size up is all there is to it,
+ * but for classes that are spread, whose objects are aligned to a cache line.
  */
 #ifndef NS_MALLOC_ALIGNED_H
 #define NS_MALLOC_ALIGNED_H
@@ -20,7 +21,9 @@ ns_malloc_aligned(size_t align, size_t size)
 {
 	size_t n = ns_round_up(ns_max(size, 1), align);
 
-	if (ns_likely(n <= NS_SLAB_MAX && size <= NS_SLAB_MAX))
+	if (ns_likely(
+		size <= NS_SLAB_MAX &&
+		n <= (align <= NS_CACHELINE ? NS_SLAB_MAX : NS_UNSPREAD_MAX)))
 		return ns_malloc_fast(align <= 16 ? size : n);
 	if (ns_unlikely(align > PTRDIFF_MAX || size > PTRDIFF_MAX - align)) {
 		errno = ENOMEM;

@@ -244,7 +244,7 @@ class_shape(const struct ns_ctl_call *c, uint64_t *value)
 
 	switch (c->ctl->arg) {
 	case CLASS_SIZE:
-		*value = cache->size;
+		*value = cache->objsize;
 		break;
 	case CLASS_NREGS:
 		*value = cache->nobj;

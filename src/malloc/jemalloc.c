@@ -55,18 +55,6 @@ slot_of(int flags)
 	return arena <= ns_topo.nslots ? (int)arena - 1 : -1;
 }
 
-/*
- * @size on @slot.  Classes are aligned to their size's lowest bit, so that
- * the class of a good size is aligned, and larger blocks say it themselves.
- */
-static void *
-alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp)
-{
-	if (size > NS_SLAB_MAX || align > NS_SLAB_MAX)
-		return ns_large_alloc(size, align, slot, gfp);
-	return ns_alloc_on(size, slot, gfp);
-}
-
 static ns_noinline void *
 alloc_flags(size_t size, int flags)
 {
@@ -82,7 +70,7 @@ alloc_flags(size_t size, int flags)
 	}
 	if (slot == NS_NO_SLOT && gfp == 0)
 		return ns_malloc_aligned(align, size);
-	return alloc_on(good, align, (unsigned)slot, gfp);
+	return ns_alloc_on(good, align, (unsigned)slot, gfp);
 }
 
 ns_export void *

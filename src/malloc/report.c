@@ -77,8 +77,8 @@ text_classes(struct report *r)
 		ns_snapshot_class(NS_NO_SLOT, c, &f);
 		if (f.slabs == 0)
 			continue;
-		put(r, "%8u %10lu %10lu %10lu %6u\n", ns_caches[c].size, f.live,
-		    f.slabs, f.nonfull, ns_caches[c].nobj);
+		put(r, "%8u %10lu %10lu %10lu %6u\n", ns_caches[c].objsize,
+		    f.live, f.slabs, f.nonfull, ns_caches[c].nobj);
 	}
 }
 
@@ -167,7 +167,7 @@ json_classes(struct report *r)
 		ns_snapshot_class(NS_NO_SLOT, c, &f);
 		put(r, "%s{", r->comma ? "," : "");
 		r->comma = false;
-		number(r, "size", ns_caches[c].size);
+		number(r, "size", ns_caches[c].objsize);
 		number(r, "nregs", ns_caches[c].nobj);
 		number(r, "curregs", f.live);
 		number(r, "curslabs", f.slabs);

@@ -248,6 +248,7 @@ void ns_maint_fork_child(void);
  * [a] Called while memory is retained: the layer above gives back what only it
  * knows of.  True: there is more to do.  NULL until that layer wakes up.
  */
+void ns_maint_dirty(void); /* there is something new to look after */
 extern bool (*ns_maint_idle)(void);
 
 /*

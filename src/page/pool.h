@@ -77,7 +77,6 @@ void ns_pool_unclaim(struct ns_pool *p, const struct ns_claim *c, bool purged);
 
 /* All that is committed, over all nodes, in bytes: maint.c's threshold. */
 uint64_t ns_pools_committed(void);
-void ns_maint_dirty(void); /* a pool began to retain memory */
 
 #pragma GCC visibility pop
 #endif

@@ -10,7 +10,7 @@
 
 /* An object of a malloc class. */
 static void *
-alloc_class(unsigned c)
+alloc_class(unsigned c, gfp_t gfp)
 {
 	struct ns_heap *h = ns_home;
 	void *p = NULL;
@@ -19,7 +19,7 @@ alloc_class(unsigned c)
 		p = ns_bin_pop(&h->bin[c], 0);
 	return ns_likely(p != NULL)
 		   ? p
-		   : ns_cache_alloc(&ns_caches[c], NS_NO_SLOT, 0);
+		   : ns_cache_alloc(&ns_caches[c], NS_NO_SLOT, gfp);
 }
 
 /* Every allocation the fast path did not finish. */
@@ -37,35 +37,8 @@ void *
 ns_alloc_mid(size_t size)
 {
 	if (ns_likely(size > NS_DIRECT_MAX && size <= NS_SLAB_MAX))
-		return alloc_class(ns_class_of(size));
+		return alloc_class(ns_class_of(size), 0);
 	return alloc_slow(size);
-}
-
-void *
-ns_alloc_on(size_t size, unsigned slot, gfp_t gfp)
-{
-	struct kmem_cache *c;
-	void *p;
-
-	if (size > NS_SLAB_MAX)
-		return ns_large_alloc(size, 1, slot, gfp);
-	c = &ns_caches[ns_class_of(ns_max(size, 1))];
-	p = ns_cache_alloc(c, slot, gfp);
-	/* All of it: krealloc may hand out the rest later. */
-	if (p != NULL && (gfp & __GFP_ZERO) != 0)
-		memset(p, 0, c->size);
-	return p;
-}
-
-void *
-ns_alloc_zero(size_t size)
-{
-	void *p;
-
-	if (size > NS_SLAB_MAX)
-		return ns_large_alloc(size, 1, NS_NO_SLOT, __GFP_ZERO);
-	p = ns_malloc_fast(size);
-	return p != NULL ? memset(p, 0, size) : NULL;
 }
 
 /* The class whose objects are aligned to @align and hold @size; 0: none. */
@@ -78,8 +51,36 @@ aligned_class(size_t align, size_t size)
 	if (align > NS_SLAB_MAX || n > NS_SLAB_MAX)
 		return 0;
 	for (c = ns_class_of(n); ns_caches[c].size % align != 0; c++)
-		;
+		if (ns_caches[c].objsize % align == 0)
+			return ns_exact_class(c);
 	return c;
+}
+
+void *
+ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp)
+{
+	unsigned c = aligned_class(align, size);
+	void *p;
+
+	if (c == 0)
+		return ns_large_alloc(size, align, slot, gfp);
+	p = slot == NS_NO_SLOT ? alloc_class(c, gfp)
+			       : ns_cache_alloc(&ns_caches[c], slot, gfp);
+	/* All of it: krealloc may hand out the rest later. */
+	if (p != NULL && (gfp & __GFP_ZERO) != 0)
+		memset(p, 0, ns_caches[c].objsize);
+	return p;
+}
+
+void *
+ns_alloc_zero(size_t size)
+{
+	void *p;
+
+	if (size > NS_SLAB_MAX)
+		return ns_large_alloc(size, 1, NS_NO_SLOT, __GFP_ZERO);
+	p = ns_malloc_fast(size);
+	return p != NULL ? memset(p, 0, size) : NULL;
 }
 
 void *
@@ -96,7 +97,7 @@ ns_alloc_aligned(size_t align, size_t size)
 	c = aligned_class(align, size);
 	if (c == 0)
 		return ns_large_alloc(size, align, NS_NO_SLOT, 0);
-	return alloc_class(c);
+	return alloc_class(c, 0);
 }
 
 size_t
@@ -108,7 +109,7 @@ ns_good_size(size_t align, size_t size)
 	    ns_init() != 0)
 		return 0;
 	c = aligned_class(ns_max(align, 16), size);
-	return c != 0 ? ns_caches[c].size
+	return c != 0 ? ns_caches[c].objsize
 		      : ns_round_up(ns_max(size, 1), ns_page_size);
 }
 
@@ -162,14 +163,13 @@ size_in_class(const void *p)
 	s = (const struct ns_slab *)(void *)ns_unit_of(p);
 	return ns_is_object(s, p) &&
 		       ((const struct ns_free *)p)->mark != s->mark
-		   ? s->size
+		   ? (size_t)s->size - s->spare
 		   : 0;
 }
 
 static size_t
 usable_size_slow(const void *p)
 {
-	const struct kmem_cache *c;
 	struct ns_unit *u;
 
 	if (p == NULL)
@@ -177,8 +177,7 @@ usable_size_slow(const void *p)
 	u = run_of_block(p);
 	if (u->kind == NS_KIND_LARGE && p == ns_unit_addr(u))
 		return ns_large_size(u);
-	c = slab_of_block(u, p)->cache;
-	return c->link_off != 0 ? c->objsize : c->size;
+	return slab_of_block(u, p)->cache->objsize;
 }
 
 size_t

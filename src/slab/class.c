@@ -8,6 +8,13 @@
  * aligned to itself, and an aligned request is served by the first class its
  * alignment divides.
  *
+ * But blocks whole pages apart lie in the same few sets of the processor's
+ * caches, where 12 of them evict each other, and loads from one wait for
+ * stores to another.  So objects of a multiple of NS_SPREAD_STEP bytes lie a
+ * cache line further apart than that, unless they have to be aligned to more
+ * than a line.  malloc's classes of such sizes exist twice: spread, and, behind
+ * all others, exact for requests that ask for an alignment.
+ *
  * Coloring: successive slabs start their first object at successive offsets,
  * in steps of a cache line or of the cache's alignment, whichever is more.
  * The room is what division leaves over; where objects are small enough that
@@ -20,11 +27,17 @@
 #include <errno.h>
 
 #define OBJECTS_WANTED 8u /* a slab's slow paths are shared by its objects */
-/* What a full-size magazine may hold; of large objects not so many bytes. */
+/*
+ * What a full-size magazine may hold.  More makes in-order bursts faster and
+ * those freed at random slower, for malloc then goes from page to page; below
+ * SMALL bytes that costs nothing, and of large objects it has to be a hundred.
+ */
 #define MAGAZINE_BYTES (256u * 1024)
-#define LARGE_COUNT    256u
+#define SMALL          128u
+#define SMALL_BYTES    (512u * 1024)
+#define LARGE_COUNT    127u
 #define LARGE_BYTES    (1024u * 1024)
-/* And what one may that has earned nothing. */
+/* And one that has earned nothing. */
 #define START_BYTES (32u * 1024)
 #define START_MIN   4u
 #define START_MAX   64u
@@ -39,11 +52,27 @@ class_size(unsigned c)
 {
 	unsigned group, step;
 
+	if (c >= NS_NSIZES)
+		return NS_SPREAD_STEP * (c - NS_NSIZES + 1);
 	if (c <= 8)
 		return 16 * c;
 	group = (c - 9) / 8;
 	step = (c - 9) % 8 + 1;
 	return (128u << group) + (16u << group) * step;
+}
+
+unsigned
+ns_exact_class(unsigned c)
+{
+	return NS_NSIZES + class_size(c) / NS_SPREAD_STEP - 1;
+}
+
+static bool
+is_spread(unsigned size, unsigned align, slab_flags_t flags)
+{
+	return size % NS_SPREAD_STEP == 0 &&
+	       size <= NS_NEXACT * NS_SPREAD_STEP && align <= NS_CACHELINE &&
+	       ns_options.color != 0 && (flags & SLAB_NO_COLOR) == 0;
 }
 
 static void
@@ -64,22 +93,28 @@ set_colors(struct kmem_cache *c, unsigned bytes)
 	c->ncolors = room / step + 1;
 }
 
-/* @size is the distance of objects.  Returns 0 or -EINVAL. */
+/*
+ * @size is the distance of objects, of which they use @objsize; a cache line
+ * more where that spreads them.  Returns 0 or -EINVAL.
+ */
 int
 ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	       unsigned align, slab_flags_t flags)
 {
 	if (size == 0 || size > NS_SLAB_MAX + 8192u)
 		return -EINVAL;
-	c->size = size;
 	c->objsize = objsize;
 	c->align = align;
 	c->flags = flags;
 	for (c->units = 1; c->units < NS_SLAB_UNITS; c->units *= 2)
 		if ((c->units << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
 			break;
-	c->magazine = (uint32_t)ns_min(
-	    ns_max(MAGAZINE_BYTES / size, LARGE_COUNT), LARGE_BYTES / size);
+	if (is_spread(size, align, flags))
+		size += NS_CACHELINE;
+	c->size = size;
+	c->magazine = (size < SMALL ? SMALL_BYTES : MAGAZINE_BYTES) / size;
+	c->magazine = (uint32_t)ns_max(c->magazine, LARGE_COUNT);
+	c->magazine = (uint32_t)ns_min(c->magazine, LARGE_BYTES / size);
 	c->magazine = (uint32_t)ns_min(c->magazine, NS_MAGAZINE_MAX);
 	c->start = (uint32_t)ns_min(START_BYTES / size, START_MAX);
 	c->start = (uint32_t)ns_max(c->start, START_MIN);
@@ -105,12 +140,15 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 
 	for (c = 1; c < NS_NCLASS; c++) {
 		struct kmem_cache *cache = &ns_caches[c];
-		unsigned size = class_size(c);
+		unsigned size = class_size(c), align = size & -size;
 
+		if (c < NS_NSIZES && is_spread(size, 1, 0))
+			align = NS_CACHELINE;
 		ns_cache_name_bin(cache, c);
 		ns_cache_setup(cache, size, size,
-			       (unsigned)ns_min(size & -size, COLOR_SPAN), 0);
-		ns_format(cache->name, sizeof(cache->name), "kmalloc-%u", size);
+			       (unsigned)ns_min(align, COLOR_SPAN), 0);
+		ns_format(cache->name, sizeof(cache->name), "kmalloc-%u",
+			  cache->size);
 		cache->depots = depots + c * nslots;
 		for (s = 0; s < nslots; s++) {
 			ns_lock_init(&cache->depots[s].lock, NS_RANK_DEPOT);

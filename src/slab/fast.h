@@ -131,17 +131,18 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
 		return;
 	}
 	s = (struct ns_slab *)(void *)ns_unit_head((struct ns_unit *)(void *)s);
-	if (ns_unlikely(top != bin->items ||
+	if (ns_unlikely(bin->passes == 0 ||
 			ns_load_relaxed(&s->owner) != home)) {
 		ns_slab_free(obj);
 		return;
 	}
+	bin->passes--;
 	ns_store_relaxed(&f->mark, mark);
 	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
 	ns_store_release(&s->free, obj); /* in order, for fork's child */
 	ns_owner_inc(&home->frees);
-	if (ns_unlikely(--s->used == 0))
-		ns_heap_emptied(home, s);
+	if (ns_unlikely(--s->used == s->low))
+		ns_heap_thinned(home, s);
 }
 
 ns_inline void

@@ -21,7 +21,8 @@
 
 #define CARVE_BYTES 4096u
 #define CARVE_MIN   2u
-#define KEEP_UNITS  4u /* an empty slab up to this long may stay in a bin */
+#define THIN        12u /* 64ths of its objects in use: few */
+#define KEEP_UNITS  4u  /* an empty slab up to this long may stay in a bin */
 
 void
 ns_heap_reset(struct ns_heap *h, unsigned slot)
@@ -34,7 +35,8 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
 	h->frees = 0;
-	h->ticks = h->seen = 0;
+	h->ticks = h->seen = h->allowed = h->nthin = 0;
+	memset(h->thin, 0, sizeof(h->thin));
 	h->trimmed = false;
 	h->arrays = NS_UNIT;
 	memcpy(h->bin_of, ns_bin_map, sizeof(h->bin_of));
@@ -61,7 +63,9 @@ absorb(struct ns_slab *s)
 		ns_free_link(s->cache, last, s->free);
 	}
 	s->free = list;
-	s->used -= n;
+	s->used = (uint16_t)(s->used - n);
+	if (s->used <= s->low)
+		s->low = 0;
 	return true;
 }
 
@@ -81,7 +85,7 @@ pop(struct ns_slab *s, void **end, unsigned want)
 		p = ns_free_next(c, p);
 	}
 	ns_store_release(&s->free, p);
-	s->used += n;
+	s->used = (uint16_t)(s->used + n);
 	return n;
 }
 
@@ -100,7 +104,7 @@ carve(struct ns_heap *h, struct ns_slab *s, void **end, unsigned want)
 	if ((s->zero && s->carved >= s->marked) || c->ctor != NULL)
 		n = (unsigned)ns_min(n,
 				     ns_max(CARVE_BYTES / s->size, CARVE_MIN));
-	s->used += n;
+	s->used = (uint16_t)(s->used + n);
 	ns_slab_set_carved(s, s->carved + n);
 	if (c->ctor != NULL) {
 		ns_unlock(&h->lock);
@@ -121,6 +125,15 @@ own(struct ns_heap *h, struct ns_slab *s)
 	ns_store_relaxed(&s->owner, h);
 }
 
+/* The heap is about to do something else with the slab. */
+static void
+forget_thin(struct ns_heap *h, const struct ns_slab *s)
+{
+	for (unsigned i = 0; s->low == 0 && i < NS_THIN_MAX; i++)
+		if (h->thin[i] == s)
+			h->thin[i] = NULL;
+}
+
 /* The next slab to take from: the bin's, the depot's, or a new one. */
 static struct ns_slab *
 next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
@@ -131,6 +144,8 @@ next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
 	if (!ns_list_empty(&bin->slabs)) {
 		s = ns_list_first(&bin->slabs, struct ns_slab, link);
 		ns_list_remove(&s->link);
+		forget_thin(h, s);
+		s->low = 0;
 		return s;
 	}
 	s = ns_depot_adopt(&c->depots[h->slot]);
@@ -170,7 +185,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 			bin->current = NULL;
 	}
 	if (n < want)
-		memmove(out, out + want - n, n * sizeof(void *));
+		ns_copy_pointers(out, out + want - n, n);
 	return n;
 }
 
@@ -198,6 +213,8 @@ emptied(struct ns_heap *h, struct ns_slab *s)
 	struct ns_bin *bin = &h->bin[s->cache->id];
 	bool current = bin->current == s;
 
+	forget_thin(h, s);
+	s->low = 0;
 	if ((bin->allow > s->cache->start || ns_is_special(s->cache)) &&
 	    (current ||
 	     (s->link.next == s->link.prev && s->nunits <= KEEP_UNITS))) {
@@ -211,15 +228,6 @@ emptied(struct ns_heap *h, struct ns_slab *s)
 	ns_slab_delete(s);
 }
 
-/* From the owner's fast path, which holds no lock. */
-void
-ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
-{
-	ns_lock(&h->lock);
-	emptied(h, s);
-	ns_unlock(&h->lock);
-}
-
 /*
  * The slab leaves the heap for good.  The count is made anew: an owner that
  * fork() left behind may have lost an object on its way.
@@ -231,7 +239,7 @@ give_up(struct ns_slab *s)
 
 	do {
 		absorb(s);
-		s->used = s->carved;
+		s->used = (uint16_t)s->carved;
 		for (p = s->free; p != NULL; p = ns_free_next(s->cache, p))
 			s->used--;
 		if (s->used == 0) {
@@ -246,13 +254,54 @@ give_up(struct ns_slab *s)
 }
 
 /*
- * At each slab a heap adopts it looks at its two oldest: one that others
- * have emptied meanwhile is deleted, and a thread that frees but does not
- * allocate from this cache passes them on.  So what a consumer holds stays
- * bounded although nobody wakes it.
+ * Few objects of the slab are in use.  When it has not been emptied before so
+ * and so many others have become thin it goes to the depot, where it can be
+ * allocated from by others and have its free pages given back (park.c).
  */
 static void
-sweep(struct ns_bin *bin)
+thinned(struct ns_heap *h, struct ns_slab *s)
+{
+	struct ns_slab **place = &h->thin[h->nthin % NS_THIN_MAX],
+		       *old = *place;
+
+	s->low = 0;
+	if (h->bin[s->cache->id].current == s || !ns_may_park(s))
+		return;
+	*place = s;
+	h->nthin++;
+	if (old != NULL) {
+		ns_list_remove(&old->link);
+		give_up(old);
+		ns_maint_dirty();
+	}
+}
+
+static void
+fewer(struct ns_heap *h, struct ns_slab *s)
+{
+	if (s->used == 0)
+		emptied(h, s);
+	else if (s->used <= s->low)
+		thinned(h, s);
+}
+
+/* From the owner's fast path, which holds no lock. */
+void
+ns_heap_thinned(struct ns_heap *h, struct ns_slab *s)
+{
+	ns_lock(&h->lock);
+	fewer(h, s);
+	ns_unlock(&h->lock);
+}
+
+/*
+ * At each slab a heap adopts it looks at its two oldest: one that others
+ * have emptied meanwhile is deleted, and a thread that frees but does not
+ * allocate from this cache, or its magazine had earned more, passes them on. So
+ * what a consumer holds stays bounded although nobody wakes it.
+ */
+static void
+sweep(struct ns_heap *h, struct ns_bin *bin)
 {
 	struct ns_slab *s;
 
@@ -262,10 +311,13 @@ sweep(struct ns_bin *bin)
 		s = ns_container_of(bin->slabs.prev, struct ns_slab, link);
 		ns_list_remove(&s->link);
 		absorb(s);
-		if (s->used == 0 || bin->current == NULL)
+		if (s->used == 0 ||
+		    (bin->current == NULL && bin->allow <= s->cache->start)) {
+			forget_thin(h, s);
 			give_up(s);
-		else
+		} else {
 			ns_list_push(&bin->slabs, &s->link);
+		}
 	}
 }
 
@@ -279,9 +331,20 @@ adopt_full(struct ns_heap *h, struct ns_slab *s)
 		return false;
 	own(h, s);
 	bin = ns_bin_of(h, s->cache);
-	sweep(bin);
+	sweep(h, bin);
+	s->low = (uint16_t)(s->nobj * THIN / 64);
 	ns_list_push(&bin->slabs, &s->link);
 	return true;
+}
+
+/* A slab in a depot, awake again.  The caller keeps an object of it. */
+void
+ns_heap_wake(struct ns_heap *h, struct ns_slab *s)
+{
+	if (!ns_depot_adopt_this(s))
+		return;
+	own(h, s);
+	ns_list_push(&ns_bin_of(h, s->cache)->slabs, &s->link);
 }
 
 /* Objects of one slab that was not the heap's a moment ago. */
@@ -320,9 +383,8 @@ give_own(struct ns_heap *h, struct ns_slab *s, void **objs, unsigned n)
 		head = objs[i];
 	} while (++i < n && ns_slab_of(objs[i]) == s);
 	ns_store_release(&s->free, head); /* in order, for fork's child */
-	s->used -= i;
-	if (s->used == 0)
-		emptied(h, s);
+	s->used = (uint16_t)(s->used - i);
+	fewer(h, s);
 	return i;
 }
 
@@ -350,14 +412,14 @@ drain(struct ns_heap *h, struct ns_bin *bin)
 {
 	struct ns_slab *s;
 
-	ns_bin_close(h, bin); /* it may be another cache's soon */
-	bin->allow = bin->batch = 0;
+	ns_bin_retire(h, bin); /* it may be another cache's soon */
 	s = bin->current;
 	if (s != NULL)
 		give_up(s);
 	while (!ns_list_empty(&bin->slabs)) {
 		s = ns_list_first(&bin->slabs, struct ns_slab, link);
 		ns_list_remove(&s->link);
+		forget_thin(h, s);
 		give_up(s);
 	}
 	bin->current = NULL;

@@ -35,7 +35,7 @@ trim_slab(struct ns_slab *s)
 {
 	if (s->carved == 0) {
 		/* Kept for later, and as if new from now on. */
-		ns_store_relaxed(&s->marked, 0u);
+		ns_store_relaxed(&s->marked, (uint16_t)0);
 		drop_from(s, s->first);
 	} else if (!s->zero && s->marked < s->nobj) {
 		drop_from(s, s->first + (size_t)s->marked * s->size);
@@ -100,5 +100,5 @@ ns_idle_trim(void)
 			break;
 	}
 	ns_unlock(&ns_registry_lock);
-	return v.busy || v.trimmed >= VISIT_MAX;
+	return ns_depots_park() || v.busy || v.trimmed >= VISIT_MAX;
 }

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define PARK_ROUNDS 100u /* when others keep changing what there is */
+
 /* The block itself, on @slot or at home. */
 static ns_noinline void *
 alloc_slow(size_t size, unsigned slot, gfp_t flags)
@@ -23,15 +25,9 @@ alloc_slow(size_t size, unsigned slot, gfp_t flags)
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (slot == NS_NO_SLOT && (flags & (__GFP_ZERO | __GFP_THISNODE)) == 0)
-		p = ns_alloc_mid(size); /* its magazine may hold one */
-	else
-		p = NULL;
-	while (p == NULL) {
-		p = ns_alloc_on(size, slot, r.gfp);
-		if (p == NULL && !ns_retry(&r))
-			break;
-	}
+	do
+		p = ns_alloc_on(size, ns_is_pow2(size) ? size : 1, slot, r.gfp);
+	while (p == NULL && ns_retry(&r));
 	return p;
 }
 
@@ -40,7 +36,9 @@ kmalloc(size_t size, gfp_t flags)
 {
 	void *p = NULL;
 
-	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 && size != 0))
+	/* A page or two are to be aligned, which malloc's are not. */
+	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 &&
+		      size % NS_SPREAD_STEP != 0))
 		p = ns_malloc_try(size);
 	return ns_likely(p != NULL) ? p : alloc_slow(size, NS_NO_SLOT, flags);
 }
@@ -62,8 +60,8 @@ kmalloc_node(size_t size, gfp_t flags, int node)
 	void *p = NULL;
 	struct ns_heap *h;
 
-	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 &&
-		      size - 1 < NS_DIRECT_MAX)) {
+	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 && size <= NS_DIRECT_MAX &&
+		      size % NS_SPREAD_STEP != 0)) {
 		h = ns_heap_on(node);
 		p = ns_bin_pop(ns_bin_at(h, h->bin_of[(size + 15) / 16]), 0);
 	}
@@ -247,6 +245,8 @@ numaslab_trim(size_t keep)
 	if (!ns_is_awake())
 		return 0;
 	ns_magazines_flush();
+	for (unsigned i = 0; i < PARK_ROUNDS && ns_depots_park(); i++)
+		;
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		sum += ns_pool_purge(s, keep);
 	return sum;

@@ -11,13 +11,16 @@
  *    the last time.  A full one gives its older half back, a run of objects of
  *    one slab at a time.  But when it was an object of an own slab that found
  *    it full, the program frees more than it will soon need: then the magazine
- *    is *closed*: it gives back everything, and frees go by it, right into
+ *    is *closed*: it gives back everything, and frees pass it by, right into
  *    their slabs, until the next refill.  Mass frees leave whole slabs empty.
+ *    One that may not grow lets as many pass as it holds before it is closed.
  * 3. How much a magazine may hold is earned.  It starts with c->start objects,
  *    and twice as many each time it is refilled after it was closed, for then
  *    the program does come back.  So a thread that does something once and
- *    then waits holds little, and a loop has all that it uses at hand.  Arrays
- *    lie in the heap, a short one or a full one, and stay with their bins.
+ *    then waits holds little, and a loop has all that it uses at hand, up to
+ *    ALLOWED_MAX bytes in all magazines of a heap.  Arrays
+ *    lie in the heap, a short one or one of HEAP_WORDS, and stay with their
+ *    bins; one for more than that is a unit, as long as it is used.
  *    A thread's first few frees of a class it never allocated go home, not
  *    into a magazine: it shall not share cache lines with whose they were.
  * 4. An object in a magazine keeps its slab from being freed.  So at every
@@ -36,6 +39,8 @@
 
 #define REFILL_MAX  128u
 #define TICK_EVERY  4u
+#define HEAP_WORDS  1024u
+#define ALLOWED_MAX (4u << 20)
 #define FOREIGN_FEW 16u /* frees before a bin that only frees has an array */
 
 static void *none[1]; /* an array without room */
@@ -77,6 +82,7 @@ ns_bin_reset(struct ns_bin *bin)
 	bin->current = NULL;
 	ns_list_init(&bin->slabs);
 	bin->words = bin->seen = bin->allow = bin->batch = 0;
+	bin->passes = bin->base = 0;
 	bin->size = 0;
 }
 
@@ -109,12 +115,13 @@ flush_all(struct ns_heap *h, struct ns_bin *bin)
 	flush(h, bin, (size_t)(bin->top - bin->items));
 }
 
-/* Gives all back, and frees pass the magazine by.  Heap locked. */
-void
-ns_bin_close(struct ns_heap *h, struct ns_bin *bin)
+/* Gives all back, and closes. */
+static void
+shut(struct ns_heap *h, struct ns_bin *bin)
 {
 	flush_all(h, bin);
 	bin->limit = bin->items;
+	bin->passes = UINT16_MAX;
 }
 
 void
@@ -134,30 +141,32 @@ ns_magazines_flush(void)
 	}
 }
 
-/*
- * An array for what allow and batch ask for: none, the first, or the full one.
- * When there is no room for a larger one they are cut to the one there is.
- */
-static void
-fit(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
+static bool
+has_unit(const struct ns_bin *bin)
 {
-	unsigned most = (unsigned)ns_max(bin->allow, bin->batch);
-	unsigned words = most > c->start ? c->magazine : c->start + 1;
-	size_t n = (size_t)(bin->top - bin->items) + 1;
-	size_t end = h->arrays + words * sizeof(void *);
-	void **items = (void **)(void *)((char *)h + h->arrays);
+	return bin->words > HEAP_WORDS;
+}
 
-	if (most >= bin->words && end <= NS_HEAP_UNITS * NS_UNIT) {
-		memcpy(items, bin->items, n * sizeof(void *));
-		h->arrays = (uint32_t)end;
-		bin->items = items;
-		bin->words = (uint16_t)words;
-		ns_store_release(&bin->top, items + n - 1);
-	}
-	most = (unsigned)ns_min(most, ns_max(bin->words, 1) - 1);
-	bin->allow = (uint16_t)ns_min(bin->allow, most);
-	bin->batch = (uint16_t)ns_min(bin->batch, most);
-	bin->limit = bin->items + ns_max(most, n - 1);
+/* Its objects are in @items from now on, in the same order. */
+static void
+move_to(struct ns_bin *bin, void **items, unsigned words)
+{
+	size_t n = (size_t)(bin->top - bin->items);
+
+	memcpy(items, bin->items, (n + 1) * sizeof(void *));
+	bin->items = items;
+	bin->words = (uint16_t)words;
+	ns_store_release(&bin->top, items + n);
+}
+
+/* Back into the heap's array.  At most one of HEAP_WORDS is in use. */
+static void
+leave_unit(struct ns_heap *h, struct ns_bin *bin)
+{
+	void **unit = bin->items;
+
+	move_to(bin, (void **)(void *)h + bin->base, HEAP_WORDS);
+	ns_run_free(ns_unit_of(unit), false);
 }
 
 /* Twice what it is, from @least to @most. */
@@ -167,41 +176,123 @@ twice(uint16_t n, unsigned least, unsigned most)
 	return (uint16_t)ns_min(ns_max(2u * n, least), ns_max(least, most));
 }
 
+static void
+set_allow(struct ns_heap *h, struct ns_bin *bin, unsigned n)
+{
+	h->allowed += (n - bin->allow) * bin->size; /* modulo 2^32 */
+	bin->allow = (uint16_t)n;
+}
+
+/* What it could be allowed next: twice what it is now. */
+static unsigned
+next_allow(const struct ns_heap *h, const struct ns_bin *bin,
+	   const struct kmem_cache *c)
+{
+	unsigned n = twice(bin->allow, c->start, c->magazine - 1);
+
+	if (bin->allow >= c->start &&
+	    h->allowed + (n - bin->allow) * c->size > ALLOWED_MAX)
+		n = bin->allow;
+	return n;
+}
+
+/* Back to having earned nothing.  Heap locked. */
+void
+ns_bin_retire(struct ns_heap *h, struct ns_bin *bin)
+{
+	shut(h, bin);
+	if (has_unit(bin))
+		leave_unit(h, bin);
+	bin->limit = bin->items;
+	set_allow(h, bin, 0);
+	bin->batch = 0;
+}
+
+/* A larger array, if there is one to be had. */
+static void
+grow(struct ns_heap *h, struct ns_bin *bin, unsigned words)
+{
+	size_t end = h->arrays + words * sizeof(void *);
+	struct ns_unit *u;
+
+	if (words > HEAP_WORDS && bin->words == HEAP_WORDS) {
+		u = ns_run_alloc(h->slot, 1, 1, NS_RUN_STRICT | NS_RUN_KEEP);
+		if (u == NULL)
+			return;
+		ns_run_publish(u, NS_KIND_HEAP);
+		move_to(bin, (void **)(void *)ns_unit_addr(u), words);
+	} else if (end <= NS_HEAP_UNITS * NS_UNIT) {
+		bin->base = (uint16_t)(h->arrays / sizeof(void *));
+		h->arrays = (uint32_t)end;
+		move_to(bin, (void **)(void *)h + bin->base, words);
+	}
+}
+
+/*
+ * An array for what allow and batch ask for.  When there is no room for a
+ * larger one they are cut to the one there is.
+ */
+static void
+fit(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
+{
+	unsigned most = (unsigned)ns_max(bin->allow, bin->batch);
+	unsigned words = c->start + 1;
+
+	if (most >= HEAP_WORDS && bin->words >= HEAP_WORDS)
+		words = c->magazine;
+	else if (most > c->start)
+		words = (unsigned)ns_min(c->magazine, HEAP_WORDS);
+	if (most >= bin->words && words > bin->words)
+		grow(h, bin, words);
+	most = (unsigned)ns_min(most, ns_max(bin->words, 1) - 1);
+	set_allow(h, bin, (unsigned)ns_min(bin->allow, most));
+	bin->batch = (uint16_t)ns_min(bin->batch, most);
+	bin->limit = bin->items + ns_max(most, (size_t)(bin->top - bin->items));
+}
+
 /* More is allocated than the magazine has. */
 static void
 before_refill(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 {
 	if (bin->limit == bin->items)
-		bin->allow = bin->words == 0
-				 ? (uint16_t)c->start
-				 : twice(bin->allow, c->start, c->magazine - 1);
+		set_allow(h, bin, next_allow(h, bin, c));
+	bin->passes = 0;
 	bin->batch = twice(bin->batch, ns_max(c->start / 4, 1),
 			   ns_max(c->start, bin->allow / 2));
 	fit(h, bin, c);
 }
 
 /*
- * A free finds the magazine full.  False: the object goes back to its slab.
+ * A free finds the magazine full.  False: the object goes back to its slab,
+ * which this heap has then if @owner, whose it is, was nobody.
  */
 static bool
 make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
-	  bool own)
+	  const struct ns_heap *owner)
 {
+	bool may_pass = owner == h || owner == NULL;
+
 	if (bin->words == 0) {
-		if (++bin->allow < FOREIGN_FEW)
+		if (++bin->batch < FOREIGN_FEW)
 			return false;
-		bin->allow = (uint16_t)c->start;
+		bin->batch = 0;
+		set_allow(h, bin, c->start);
 		fit(h, bin, c);
-	} else if (own || bin->limit == bin->items) {
-		/* One that may not grow spills once before it is closed. */
-		if (bin->batch != 0 && bin->allow + 1u >= c->magazine) {
-			bin->batch = 0;
-			flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
-		} else {
-			ns_bin_close(h, bin);
-		}
-	} else if (bin->allow < ns_min(c->magazine, bin->words) - 1) {
-		bin->allow = twice(bin->allow, c->start, c->magazine - 1);
+		if (bin->words == 0) /* there is no room for an array */
+			bin->passes = UINT16_MAX;
+	} else if (bin->limit == bin->items) {
+		bin->passes = UINT16_MAX;
+	} else if (may_pass && bin->passes != 0) {
+		return false;
+	} else if (may_pass && bin->batch != 0 &&
+		   next_allow(h, bin, c) == bin->allow) {
+		bin->passes = bin->allow;
+		bin->batch = 0;
+	} else if (owner == h) {
+		shut(h, bin);
+	} else if (next_allow(h, bin, c) > bin->allow &&
+		   bin->allow + 1u < bin->words) {
+		set_allow(h, bin, next_allow(h, bin, c));
 		fit(h, bin, c);
 	} else {
 		flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
@@ -214,13 +305,18 @@ static void
 tick(struct ns_heap *h)
 {
 	struct ns_bin *bin;
+	bool closed;
 
 	if (++h->ticks % TICK_EVERY != 0)
 		return;
 	bin = &h->bin[h->ticks / TICK_EVERY % h->nbins];
 	if (bin->top == bin->items + bin->seen && bin->seen != 0) {
+		closed = bin->limit == bin->items;
 		flush_all(h, bin);
-		bin->allow /= 2;
+		set_allow(h, bin, bin->allow / 2);
+		if (has_unit(bin) && bin->allow < HEAP_WORDS)
+			leave_unit(h, bin);
+		bin->limit = bin->items + (closed ? 0 : bin->allow);
 	}
 	bin->seen = (uint16_t)(bin->top - bin->items);
 }
@@ -247,7 +343,7 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 		}
 		/* A constructor may have filled it meanwhile. */
 		room = ns_min(n, (size_t)(bin->limit - bin->top));
-		memcpy(bin->top + 1, got + n - room, room * sizeof(void *));
+		ns_copy_pointers(bin->top + 1, got + n - room, room);
 		ns_store_release(&bin->top, bin->top + room);
 		ns_heap_give(h, got, (unsigned)(n - room));
 		tick(h);
@@ -306,12 +402,14 @@ ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 static void
 keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 {
-	bool own = ns_load_relaxed(&s->owner) == h;
+	const struct ns_heap *owner = ns_load_relaxed(&s->owner);
 	struct ns_bin *bin;
 
 	ns_lock(&h->lock);
+	if (ns_unlikely(ns_park_knock(s)))
+		ns_heap_wake(h, s);
 	bin = ns_bin_of(h, s->cache);
-	if (bin->top < bin->limit || make_room(h, bin, s->cache, own)) {
+	if (bin->top < bin->limit || make_room(h, bin, s->cache, owner)) {
 		bin->top[1] = obj;
 		ns_store_release(&bin->top, bin->top + 1);
 	} else {
@@ -329,7 +427,8 @@ ns_check_object(const struct ns_slab *s, const void *obj)
 	if (off % s->size != 0)
 		ns_bad_free(obj, "not the start of an object");
 	if (off / s->size < ns_load_relaxed(&s->marked) &&
-	    ns_free_of(s->cache, (void *)obj)->mark == s->mark)
+	    (ns_is_parked(s, obj) ||
+	     ns_free_of(s->cache, (void *)obj)->mark == s->mark))
 		ns_bad_free(obj, "already free");
 	if (off / s->size >= ns_load_relaxed(&s->carved))
 		ns_bad_free(obj, "never allocated");

@@ -42,7 +42,10 @@
  *    slab->depot, which equals a depot exactly while that depot lists the
  *    slab, and then the word.
  *
- * 5. ABA: a push is a CAS of the whole word.  If the word returned to the
+ * 5. The count includes objects that are in no list: those of parked pages
+ *    (park.c), which whoever adopts the slab puts back.
+ *
+ * 6. ABA: a push is a CAS of the whole word.  If the word returned to the
  *    same state, head and count, then the list again begins with that head,
  *    so the link that the pusher wrote is right.
  *
@@ -94,7 +97,7 @@ make_word(const struct ns_slab *s, enum state state, const void *head,
 {
 	uint64_t index = 0;
 
-	if (n != 0)
+	if (head != NULL)
 		index = ((uint64_t)((const char *)head - slab_base(s)) >>
 			 HEAD_SHIFT) +
 			1;
@@ -153,9 +156,16 @@ set_bounds(struct ns_slab *s, uint64_t bound)
 void
 ns_slab_set_carved(struct ns_slab *s, uint32_t carved)
 {
-	ns_store_relaxed(&s->marked, (uint32_t)ns_max(s->marked, carved));
+	ns_store_relaxed(&s->marked, (uint16_t)ns_max(s->marked, carved));
 	ns_store_relaxed(&s->carved, carved);
 	set_bounds(s, carved * (s->inverse * s->size));
+}
+
+/* No fast path takes its objects until its bounds are set again. */
+void
+ns_slab_hide(struct ns_slab *s)
+{
+	set_bounds(s, 0);
 }
 
 /* A new slab, owned by nobody yet but private to the caller. */
@@ -172,10 +182,12 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	color = ns_add_relaxed(&d->next_color, 1u) % c->ncolors;
 	s->cache = c;
 	s->size = c->size;
-	s->nobj = c->nobj;
+	s->nobj = (uint16_t)c->nobj;
+	s->low = s->parked = s->seen = 0;
 	s->inverse = c->inverse;
 	s->mark = new_mark();
-	s->bin = c->bin;
+	s->bin = (uint16_t)c->bin;
+	s->spare = (uint16_t)(c->size - c->objsize);
 	s->first = ns_unit_addr(u) + c->lead + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
 	for (i = 1; i < c->units; i++)
@@ -192,6 +204,7 @@ ns_slab_delete(struct ns_slab *s)
 	if (ns_unlikely(ns_is_special(s->cache)))
 		ns_debug_slab_gone(s);
 	ns_store_relaxed(&s->owner, NULL);
+	ns_store_relaxed(&s->parked, (uint16_t)0);
 	set_bounds(s, 0);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
 	ns_run_free((struct ns_unit *)(void *)s, false);
@@ -317,22 +330,18 @@ ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n)
 }
 
 /*
- * Owner: gives up a slab with free objects, uncarved ones included.  Its
- * own list goes in front of the shared one.
+ * Owner: OWNED -> DEPOT, what is free in front of the shared list.  @last
+ * ends slab->free.  Depot locked.  True: all of it is free, and somebody is to
+ * reap it.
  */
-void
-ns_slab_own_to_depot(struct ns_slab *s)
+bool
+ns_depot_put(struct ns_depot *d, struct ns_slab *s, void *last)
 {
 	uint64_t old = ns_load_relaxed(&s->remote), new;
-	struct ns_depot *d = depot_of(s);
 	uint32_t carved = s->carved, mine = carved - s->used;
-	void *head = s->free, *last = NULL, *p;
+	void *head = s->free;
 
-	for (p = head; p != NULL; p = ns_free_next(s->cache, p))
-		last = p;
 	s->free = NULL;
-	ns_store_relaxed(&s->owner, NULL);
-	ns_lock(&d->lock);
 	depot_insert(d, s);
 	do {
 		ns_assert(state_of(old) == OWNED);
@@ -341,21 +350,38 @@ ns_slab_own_to_depot(struct ns_slab *s)
 		new = make_word(s, DEPOT, last != NULL ? head : head_of(s, old),
 				count_of(old) + mine);
 	} while (!ns_cas_acq_rel(&s->remote, &old, new));
+	return count_of(new) == carved;
+}
+
+/* Owner: gives up a slab with free objects, uncarved ones included. */
+void
+ns_slab_own_to_depot(struct ns_slab *s)
+{
+	struct ns_depot *d = depot_of(s);
+	void *last = NULL, *p;
+	bool all_free;
+
+	for (p = s->free; p != NULL; p = ns_free_next(s->cache, p))
+		last = p;
+	ns_store_relaxed(&s->owner, NULL);
+	ns_lock(&d->lock);
+	all_free = ns_depot_put(d, s, last);
 	ns_unlock(&d->lock);
-	if (count_of(new) == carved)
+	if (all_free)
 		ns_depot_reap(s);
 }
 
 /* DEPOT -> OWNED; depot locked and listing the slab. */
-static void
-take_from_depot(struct ns_depot *d, struct ns_slab *s)
+void
+ns_depot_take(struct ns_depot *d, struct ns_slab *s)
 {
 	uint64_t word;
 
 	depot_remove(d, s);
 	word = ns_xchg_acquire(&s->remote, make_word(s, OWNED, NULL, 0));
 	s->free = head_of(s, word);
-	s->used = s->carved - count_of(word);
+	s->used = (uint16_t)(s->carved - count_of(word));
+	s->low = 0;
 }
 
 /* A slab with free objects for the caller, who then sets its owner. */
@@ -369,10 +395,29 @@ ns_depot_adopt(struct ns_depot *d)
 	ns_lock(&d->lock);
 	if (!ns_list_empty(&d->slabs)) {
 		s = ns_list_first(&d->slabs, struct ns_slab, link);
-		take_from_depot(d, s);
+		ns_depot_take(d, s);
 	}
 	ns_unlock(&d->lock);
+	if (s != NULL)
+		ns_unpark(s);
 	return s;
+}
+
+/* The same of @s, which an object of the caller's keeps.  False: too late. */
+bool
+ns_depot_adopt_this(struct ns_slab *s)
+{
+	struct ns_depot *d = depot_of(s);
+	bool mine;
+
+	ns_lock(&d->lock);
+	mine = ns_load_relaxed(&s->depot) == d;
+	if (mine)
+		ns_depot_take(d, s);
+	ns_unlock(&d->lock);
+	if (mine)
+		ns_unpark(s);
+	return mine;
 }
 
 /* The caller saw the slab become all free.  Deletes it if that still holds. */
@@ -387,7 +432,7 @@ ns_depot_reap(struct ns_slab *s)
 	ns_lock(&d->lock);
 	if (ns_load_relaxed(&s->depot) == d &&
 	    count_of(ns_load_acquire(&s->remote)) == s->carved) {
-		take_from_depot(d, s);
+		ns_depot_take(d, s);
 		mine = true;
 	}
 	ns_unlock(&d->lock);
@@ -408,7 +453,7 @@ ns_depot_clean(struct ns_depot *d)
 		s = ns_container_of(l, struct ns_slab, link);
 		if (count_of(ns_load_acquire(&s->remote)) != s->carved)
 			continue;
-		take_from_depot(d, s);
+		ns_depot_take(d, s);
 		ns_list_push(&gone, &s->link);
 	}
 	ns_unlock(&d->lock);

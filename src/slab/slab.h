@@ -39,14 +39,21 @@
 #define NS_SLAB_SPAN  (NS_SLAB_UNITS << NS_UNIT_SHIFT)
 #define NS_DIRECT_MAX 8192u /* sizes up to this find their bin in a map */
 
-/* The words of a magazine's array, item 0 included. */
-#define NS_MAGAZINE_MAX 1024u
+/* The words of a magazine's array, item 0 included: a unit of its own. */
+#define NS_MAGAZINE_MAX (NS_UNIT / 8u)
 
 /*
  * malloc's size classes: 0 is none; 16 to 128 by 16, then eight a doubling,
- * which wastes at most 12.5 %.
+ * which wastes at most 12.5 %.  Behind them the exact ones: see class.c.
  */
-#define NS_NCLASS (1 + 8 + 9 * 8)
+#define NS_NSIZES       (1 + 8 + 9 * 8)
+#define NS_NEXACT       8
+#define NS_SPREAD_STEP  4096u
+#define NS_UNSPREAD_MAX 3584u /* the last class below */
+#define NS_NCLASS       (NS_NSIZES + NS_NEXACT)
+
+/* Slabs that few objects are left in and that a heap keeps all the same. */
+#define NS_THIN_MAX 16u
 
 /* A heap is four units: header and bins, then the magazines' arrays. */
 #define NS_HEAP_UNITS  4u
@@ -77,19 +84,24 @@ struct ns_slab {
 	char *first;         /* [I] object 0, after the color offset */
 	uint64_t mark;       /* [I] of a free object; no slab had it before */
 	struct kmem_cache *cache; /* [I] */
-	uint32_t bin;             /* [I] offset of the cache's bin in a heap */
+	uint16_t bin;             /* [I] offset of the cache's bin in a heap */
+	uint16_t spare;           /* [I] of size, not the user's */
 	uint32_t size;            /* [I] distance of objects */
 	/* second cache line */
 	uint64_t remote;        /* [a] state, list and count: see slab.c */
 	struct ns_heap *owner;  /* [a] written by the owner, others compare */
 	void *free;             /* [o] free list, the last freed first */
-	uint32_t used;          /* [o] objects not in free: allocated, or in
+	uint16_t used;          /* [o] objects not in free: allocated, or in
 				   magazines, or freed by others and not
 				   collected */
+	uint16_t low;           /* [o] the heap hears of it when used falls to
+				   this, which is less */
 	uint32_t carved;        /* [h] objects that may be in use or free */
-	uint32_t marked;        /* [h] objects that ever were carved; others
+	uint16_t marked;        /* [h] objects that ever were carved; others
 				   look */
-	uint32_t nobj;          /* [I] */
+	uint16_t nobj;          /* [I] */
+	uint16_t parked;        /* [d] pages given back; others look (park.c) */
+	uint16_t seen;          /* [a] of park.c */
 	struct ns_list link;    /* [h] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
 };
@@ -113,17 +125,19 @@ enum ns_use {
 struct ns_bin {
 	void **top;              /* [o] the next object to hand out, or items */
 	void **limit;            /* [o] where top is when the array is full, or
-				    items: frees pass it by */
+				    items: it is closed */
 	void **items;            /* [h] the array; items[0] is NULL for ever */
 	struct ns_slab *current; /* [h] or NULL */
 	struct ns_list slabs;    /* [h] others with free objects */
 	uint32_t size;           /* [h] of an object */
-	uint16_t words;          /* [h] of the array, items[0] included */
-	uint16_t seen;           /* [h] objects when the tick came by last */
-	uint16_t allow;          /* [h] objects frees may leave in it; before
-				    there is an array, frees seen */
-	uint16_t batch;          /* [h] objects of the last refill, or 0: frees
-				    have overflowed since */
+	uint16_t base;   /* [h] word of the heap its array there is at */
+	uint16_t passes; /* [o] own objects to pass a full magazine by */
+	uint16_t words;  /* [h] of the array, items[0] included */
+	uint16_t seen;   /* [h] objects when the tick came by last */
+	uint16_t allow;  /* [h] objects frees may leave in it */
+	uint16_t batch;  /* [h] objects of the last refill, or 0: frees
+			    have filled it since; before there is an
+			    array, frees seen */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
@@ -145,7 +159,11 @@ struct ns_heap {
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
 	bool trimmed;             /* [h] and it has trimmed since */
 	uint32_t arrays;          /* [h] where the next array can be */
+	uint32_t allowed;         /* [h] bytes all its magazines may hold */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
+	/* [h] slabs that few objects are left in, and the next place */
+	struct ns_slab *thin[NS_THIN_MAX];
+	unsigned nthin;
 	uint16_t bin_of[NS_DIRECT_MAX / 16 + 1]; /* [I] size / 16, rounded up,
 						    to the offset of a bin */
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
@@ -227,6 +245,28 @@ ns_free_of(const struct kmem_cache *c, void *obj)
 	return (struct ns_free *)((char *)obj + c->link_off);
 }
 
+/* Does @obj's page say that it is free? */
+ns_inline bool
+ns_is_parked(const struct ns_slab *s, const void *obj)
+{
+	uint16_t pages = ns_load_relaxed(&s->parked);
+	size_t at = ((uintptr_t)obj + s->cache->link_off) % NS_UNIT;
+
+	return ns_unlikely(pages != 0) && (pages >> at / ns_page_size & 1) != 0;
+}
+
+/*
+ * Copies pointers to where no later ones are, one by one.  They were stored a
+ * moment ago, behind stores to objects that are in no cache, and what loads
+ * more than one of them at a time waits for all those.
+ */
+ns_inline void
+ns_copy_pointers(void **to, void **from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ns_store_relaxed(&to[i], ns_load_relaxed(&from[i]));
+}
+
 ns_inline struct ns_slab *
 ns_slab_of(const void *obj)
 {
@@ -256,6 +296,7 @@ ns_is_special(const struct kmem_cache *c)
 /* class.c: size classes and the geometry of slabs. */
 extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
+unsigned ns_exact_class(unsigned c); /* of a spread one */
 void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
@@ -265,7 +306,7 @@ int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
  * home.  All return NULL with errno ENOMEM; a bad pointer aborts.
  */
 void *ns_alloc_mid(size_t size); /* sizes above NS_DIRECT_MAX */
-void *ns_alloc_on(size_t size, unsigned slot, gfp_t gfp);
+void *ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
 void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
 void *ns_realloc(void *p, size_t size);            /* neither NULL nor 0 */
@@ -326,7 +367,7 @@ void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
 void ns_slab_free(void *obj);
 void ns_bin_reset(struct ns_bin *bin);
 struct ns_bin *ns_bin_of(struct ns_heap *h, const struct kmem_cache *c);
-void ns_bin_close(struct ns_heap *h, struct ns_bin *bin);
+void ns_bin_retire(struct ns_heap *h, struct ns_bin *bin);
 void ns_magazines_flush(void); /* the calling thread's, all of them */
 void ns_check_object(const struct ns_slab *s, const void *obj); /* or dies */
 _Noreturn void ns_bad_free(const void *p, const char *why);
@@ -345,7 +386,8 @@ _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
 unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 		      void **out, unsigned want);
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
-void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
+void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
+void ns_heap_thinned(struct ns_heap *h, struct ns_slab *s);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
@@ -391,6 +433,10 @@ bool ns_slab_let_go_full(struct ns_slab *s);
 bool ns_slab_take_full(struct ns_slab *s);
 bool ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n);
 void ns_slab_own_to_depot(struct ns_slab *s);
+bool ns_depot_put(struct ns_depot *d, struct ns_slab *s, void *last);
+void ns_depot_take(struct ns_depot *d, struct ns_slab *s);
+void ns_slab_hide(struct ns_slab *s);
+bool ns_depot_adopt_this(struct ns_slab *s);
 struct ns_slab *ns_depot_adopt(struct ns_depot *d);
 void ns_depot_reap(struct ns_slab *s);
 void ns_depot_clean(struct ns_depot *d);
@@ -412,6 +458,12 @@ void ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c);
 
 /* idle.c: what the maintenance thread calls; true: there is more to do. */
 bool ns_idle_trim(void);
+
+/* park.c: the free pages of slabs in depots. */
+bool ns_may_park(const struct ns_slab *s);
+void ns_unpark(struct ns_slab *s);
+bool ns_park_knock(struct ns_slab *s);
+bool ns_depots_park(void); /* true: look again in a while */
 
 /* cache.c */
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */

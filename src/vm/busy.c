@@ -68,6 +68,35 @@ vm_page_trysbusy(vm_page_t m)
 	return false;
 }
 
+ns_export bool
+vm_page_busy_acquire(vm_page_t m, int req)
+{
+	vm_object_t object = ns_load_relaxed(&m->object);
+	vm_pindex_t pindex = ns_load_relaxed(&m->pindex);
+	bool locked = object != NULL && VM_OBJECT_WOWNED(object);
+
+	/* A cached page is where it was, but cannot be busied. */
+	while (object != NULL && ns_vm_is_at(m, object, pindex) &&
+	       ns_load_relaxed(&m->state) == NS_VM_ALLOCATED) {
+		if (ns_vm_busy_try(m, req)) {
+			if (ns_likely(ns_vm_is_at(m, object, pindex)))
+				return true;
+			ns_vm_busy_undo(m, req);
+			return false;
+		}
+		if ((req & VM_ALLOC_NOWAIT) != 0)
+			return false;
+		if (locked)
+			VM_OBJECT_WUNLOCK(object);
+		vm_page_busy_sleep(m, req);
+		if (locked)
+			VM_OBJECT_WLOCK(object);
+		if ((req & VM_ALLOC_WAITFAIL) != 0)
+			return false;
+	}
+	return false;
+}
+
 ns_export void
 vm_page_xbusy(vm_page_t m)
 {

@@ -32,6 +32,7 @@ ns_vm_steal(struct ns_vm_node *n)
 	n->reclaimed++;
 	ns_vm_tree_steal(&m->object->tree, m->pindex);
 	ns_store_relaxed(&m->object, NULL);
+	ns_store_relaxed(&m->state, NS_VM_SPARE);
 	m->zero = 0;
 	return m;
 }
@@ -41,8 +42,7 @@ static bool
 is_cached_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 {
 	return ns_load_relaxed(&m->state) == NS_VM_CACHED &&
-	       ns_load_relaxed(&m->object) == object &&
-	       ns_load_relaxed(&m->pindex) == pindex;
+	       ns_vm_is_at(m, object, pindex);
 }
 
 static void

@@ -256,8 +256,7 @@ busy_resident(vm_object_t object, vm_pindex_t pindex, int req)
 	if (m == NULL || !ns_vm_busy_try(m, req))
 		return NULL;
 	/* Busy, it cannot go any more; it may have gone before. */
-	if (ns_likely(vm_page_object(m) == object &&
-		      vm_page_pindex(m) == pindex))
+	if (ns_likely(ns_vm_is_at(m, object, pindex)))
 		return m;
 	ns_vm_busy_undo(m, req);
 	return NULL;

@@ -37,8 +37,6 @@
  */
 #include "vm/vm.h"
 
-#include <string.h>
-
 #define FREE_BATCH 32u /* pages: a short time under the lock */
 
 struct ns_vm_node ns_vm_nodes[NS_VM_ORDERS * NS_MAX_SLOTS];
@@ -463,36 +461,6 @@ ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 		ns_unlock(&n->lock);
 		ns_vm_give_back(spare);
 	}
-}
-
-void
-ns_vm_stat(unsigned node, struct ns_vm_stat *st)
-{
-	struct ns_vm_node *n = &ns_vm_nodes[node];
-
-	ns_lock(&n->qlock);
-	ns_lock(&n->lock);
-	*st = (struct ns_vm_stat){
-		.pages = n->npages,
-		.free = n->nfree + ns_vm_mag_pages(n) + n->zeroing,
-		.reserve = ns_load_relaxed(&n->nreserve),
-		.cached = n->ncached,
-		.reclaimed = n->reclaimed,
-		.work = n->work,
-		.low = n->low,
-		.interrupt = n->intr,
-		.zero_asked = n->zero_asked + ns_vm_mag_zero_given(n),
-		.zero_given = n->zero_given + ns_vm_mag_zero_given(n),
-		.zero_made = n->zero_made,
-		.zero_want = n->zero_want,
-		.zeroed = n->nzeroed,
-		.spilled = ns_load_relaxed(&n->spilled),
-		.denied = ns_load_relaxed(&n->denied),
-		.from_reserve = ns_load_relaxed(&n->from_reserve),
-	};
-	memcpy(st->queued, n->nqueue, sizeof(st->queued));
-	ns_unlock(&n->lock);
-	ns_unlock(&n->qlock);
 }
 
 void

@@ -19,21 +19,6 @@
 static struct ns_lock list_lock = NS_LOCK_INIT(NS_RANK_OBJECTS);
 static struct ns_list objects = { &objects, &objects };
 
-/* NS_MAX_SLOTS: there is no such domain. */
-static unsigned
-slot_of_domain(int domain)
-{
-	unsigned slot;
-
-	if (domain == VM_DOMAIN_HOME)
-		return NS_NO_SLOT;
-	if (domain < 0 || domain >= NS_MAX_NODES)
-		return NS_MAX_SLOTS;
-	slot = ns_topo.slot_of_node[domain];
-	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot
-							   : NS_MAX_SLOTS;
-}
-
 /* Is it a page's size: 0, or a power of two that is not too small or large? */
 static bool
 is_page_size(size_t size)
@@ -45,9 +30,9 @@ is_page_size(size_t size)
 static bool
 is_good(const struct vm_object_attr *attr, unsigned *slot)
 {
-	*slot = slot_of_domain(attr->domain);
-	return *slot != NS_MAX_SLOTS && attr->size != 0 &&
-	       is_page_size(attr->page_size);
+	*slot = ns_vm_slot_of(attr->domain);
+	return (*slot != NS_NO_SLOT || attr->domain == VM_DOMAIN_HOME) &&
+	       attr->size != 0 && is_page_size(attr->page_size);
 }
 
 static int
@@ -109,9 +94,14 @@ vm_object_destroy(vm_object_t object)
 			ns_vm_drop_cached(object, at, e.page);
 			continue;
 		}
-		while (!vm_page_tryxbusy(e.page))
-			vm_page_busy_sleep(e.page, 0);
-		vm_page_free(e.page);
+		if (vm_page_tryxbusy(e.page)) {
+			vm_page_free(e.page);
+			continue;
+		}
+		/* Who has it may need the lock: a pager, for one. */
+		VM_OBJECT_WUNLOCK(object);
+		vm_page_busy_sleep(e.page, 0);
+		VM_OBJECT_WLOCK(object);
 	}
 	ns_vm_tree_free(&object->tree);
 	if (object->segment != NULL)

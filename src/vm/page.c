@@ -45,6 +45,16 @@ ns_vm_home(void)
 	return turn - 1;
 }
 
+unsigned
+ns_vm_slot_of(int domain)
+{
+	unsigned slot = NS_NO_SLOT;
+
+	if (domain >= 0 && domain < NS_MAX_NODES)
+		slot = ns_topo.slot_of_node[domain];
+	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot : NS_NO_SLOT;
+}
+
 /* 0, or what is wrong with the request. */
 int
 ns_vm_request_error(vm_object_t object, int req)
@@ -153,18 +163,6 @@ refuse(int error)
 	return NULL;
 }
 
-/* NS_NO_SLOT: there is no such domain, or it is not for this process. */
-static unsigned
-slot_of(int domain)
-{
-	unsigned slot;
-
-	if (domain < 0 || domain >= NS_MAX_NODES)
-		return NS_NO_SLOT;
-	slot = ns_topo.slot_of_node[domain];
-	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot : NS_NO_SLOT;
-}
-
 /* Is it what a magazine serves as it is? */
 ns_inline bool
 is_plain(int req)
@@ -222,7 +220,7 @@ vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 		return refuse(error);
 	if (ns_unlikely(ns_vm_init() != 0))
 		return refuse(ENOMEM);
-	slot = slot_of(domain);
+	slot = ns_vm_slot_of(domain);
 	if (slot == NS_NO_SLOT)
 		return refuse(EINVAL);
 	if (ns_unlikely(error != 0))
@@ -278,7 +276,7 @@ vm_page_alloc_contig_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 
 	if (ns_unlikely(ns_vm_init() != 0))
 		return refuse(ENOMEM);
-	slot = slot_of(domain);
+	slot = ns_vm_slot_of(domain);
 	if (slot == NS_NO_SLOT)
 		return refuse(EINVAL);
 	return alloc_run("vm_page_alloc_contig_domain", object, pindex, slot,
@@ -413,7 +411,7 @@ vm_page_valid(vm_page_t m)
 ns_export void
 vm_page_dirty(vm_page_t m)
 {
-	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID, NS_VM_WRITING);
+	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID | NS_VM_CHANGED, 0);
 }
 
 ns_export void

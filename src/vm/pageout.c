@@ -24,9 +24,9 @@
  * 4. A dirty page is busied, shared, under its object's lock; then the lock
  *    is dropped and the page kept by that.  A program that holds the lock and
  *    finds a page not busy can rely on it.
- * 5. One write an object at a time, and none for a while after one that
+ * 5. One write an object at a time, and none for a while after some that
  *    failed: so a pager that hangs or fails costs one thread (daemon.c) or
- *    nothing, whatever the number of its pages.  What fails is active again.
+ *    little, whatever the number of its pages.  What fails is active again.
  *    Dirty pages of objects without pager are laid aside until they are clean.
  * 6. [q] is held for BATCH pages at most.
  */
@@ -269,11 +269,16 @@ pages_of_cluster(const struct vm_page *m)
 	return ns_max(NS_VM_CLUSTER / ns_vm_bytes(m), 1);
 }
 
-/* To be written by nobody else already.  [o] */
+/* Unless somebody writes it already.  [o] */
 static bool
 busy_to_write(struct vm_page *m)
 {
-	return !has(m, NS_VM_WRITING) && vm_page_trysbusy(m);
+	if (!vm_page_trysbusy(m))
+		return false;
+	if (ns_vm_write_begin(m))
+		return true;
+	vm_page_sunbusy(m);
+	return false;
 }
 
 /* Is it a neighbour that is to be written as well?  Then it is busied.  [o] */
@@ -283,13 +288,6 @@ joins(struct vm_page *m)
 	return m != NULL && ns_load_relaxed(&m->queue) == PQ_LAUNDRY &&
 	       has(m, PG_DIRTY) && !has(m, PG_REFERENCED) &&
 	       ns_load_relaxed(&m->wire_count) == 0 && busy_to_write(m);
-}
-
-static void
-add(struct ns_vm_writer *w, unsigned i, struct vm_page *m)
-{
-	ns_vm_write_begin(m);
-	w->page[i] = m;
 }
 
 /* @m, which is busied, and what is to be written beside it.  [o] */
@@ -302,16 +300,16 @@ gather(struct ns_vm_writer *w, vm_object_t object, struct vm_page *m)
 
 	while (before + 1 < max && at > before &&
 	       joins(p = vm_page_lookup(object, at - before - 1)))
-		add(w, max - 1 - before++, p);
+		w->page[max - 1 - before++] = p;
 	/* In front, the right way round: the last one is the first index. */
 	for (unsigned i = 0; i < before; i++)
 		w->page[i] = w->page[max - before + i];
 	w->object = object;
 	w->n = before;
-	add(w, w->n++, m);
+	w->page[w->n++] = m;
 	while (w->n < max &&
 	       joins(p = vm_page_lookup(object, at + w->n - before)))
-		add(w, w->n++, p);
+		w->page[w->n++] = p;
 }
 
 static bool
@@ -354,6 +352,7 @@ ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w)
 	struct scan s;
 	unsigned i;
 
+	w->node = n;
 	while (max > 0 && !picked) {
 		scan_begin(&s, n);
 		max = ns_min(max, queued(n, PQ_LAUNDRY));
@@ -416,7 +415,6 @@ ns_vm_pageout(struct ns_vm_node *n, struct ns_vm_writer *w)
 	age_active(n, inactive_goal(n), queued(n, PQ_ACTIVE));
 	scan_inactive(n, 9 * target / 4, queued(n, PQ_INACTIVE));
 	ns_vm_free_cached(n, 5 * target / 4);
-	ns_vm_freed();
 	n->behind = available(n) + queued(n, PQ_INACTIVE) < 4 * target &&
 		    queued(n, PQ_LAUNDRY) > 0;
 	if (n->behind && ns_vm_pick(n, w))

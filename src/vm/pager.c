@@ -4,9 +4,10 @@
  *
  * 1. A page is busied while its pager has it, exclusively to be read, in any
  *    way to be written, so it stays what it is without the object's lock.
- * 2. A write marks the page (NS_VM_WRITING) before, and vm_page_dirty takes
- *    the mark away: the page is clean after its write only if the mark is
- *    still there.  So even a sharer may change a page while it is written.
+ * 2. A page is written by one thread at a time (NS_VM_WRITING): of two writes
+ *    at once the older one could reach the disk last.  vm_page_dirty marks it
+ *    (NS_VM_CHANGED), and it is clean after its write only if it is not
+ *    marked.  So even a sharer may change a page while it is written.
  * 3. What became of a write is settled under [q]: what was in the laundry goes
  *    to the head of the inactive queue, for it was unused long enough; what
  *    could not be written is active, so that others come first.
@@ -20,8 +21,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define ROW_MAX   64u  /* pages of a read with what is read ahead */
-#define FAILED_MS 100u /* until a write is tried again that failed */
+#define ROW_MAX 64u /* pages of a read with what is read ahead */
+#define NAP_MS  1u  /* while another thread writes the page */
 
 static struct ns_vm_node *
 node_of(const struct vm_page *m)
@@ -248,26 +249,29 @@ vm_page_grab_valid_unlocked(vm_page_t *mp, vm_object_t object,
 
 /* Writing. */
 
-void
+/* The page is busy; false: somebody writes it already. */
+bool
 ns_vm_write_begin(struct vm_page *m)
 {
-	__atomic_fetch_or(&m->flags, NS_VM_WRITING, __ATOMIC_ACQ_REL);
+	uint16_t seen = ns_load_relaxed(&m->flags);
+
+	while ((seen & NS_VM_WRITING) == 0)
+		if (ns_cas_acq_rel(
+			&m->flags, &seen,
+			(uint16_t)((seen | NS_VM_WRITING) & ~NS_VM_CHANGED)))
+			return true;
+	return false;
 }
 
-/*
- * Clean, if it is @done and nobody made it dirty since.  Else dirty: another
- * write of it, of what it was before, may have made it clean meanwhile.
- */
+/* True: the page is clean. */
 static bool
 end_write(struct vm_page *m, bool done)
 {
 	uint16_t seen = ns_load_relaxed(&m->flags), next;
 
 	do {
-		next = seen & (uint16_t)~NS_VM_WRITING;
-		if (!done)
-			next |= PG_DIRTY;
-		else if ((seen & NS_VM_WRITING) != 0)
+		next = seen & (uint16_t) ~(NS_VM_WRITING | NS_VM_CHANGED);
+		if (done && (seen & NS_VM_CHANGED) == 0)
 			next &= (uint16_t)~PG_DIRTY;
 	} while (!ns_cas_acq_rel(&m->flags, &seen, next));
 	return (next & PG_DIRTY) == 0;
@@ -293,6 +297,7 @@ settle(struct vm_page *m, int status)
 	}
 }
 
+/* The pages are being written by the caller. */
 static void
 put_row(vm_object_t object, vm_page_t *ma, int count, int flags, int *rtvals)
 {
@@ -300,10 +305,8 @@ put_row(vm_object_t object, vm_page_t *ma, int count, int flags, int *rtvals)
 	bool none = ops == NULL || ops->pgo_putpages == NULL, was;
 	int saved = errno;
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count; i++)
 		rtvals[i] = none ? VM_PAGER_FAIL : VM_PAGER_AGAIN;
-		ns_vm_write_begin(ma[i]);
-	}
 	if (none)
 		return;
 	was = vm_pager_thread(true);
@@ -317,6 +320,11 @@ vm_pager_put_pages(vm_object_t object, vm_page_t *ma, int count, int flags,
 		   int *rtvals)
 {
 	assert_row("vm_pager_put_pages", object, ma, count, false);
+	/* In rising order, so that no two wait for each other. */
+	for (int i = 0; i < count; i++)
+		while (!ns_vm_write_begin(ma[i]))
+			ns_os_sleep_on(&ma[i]->busy,
+				       ns_load_relaxed(&ma[i]->busy), NAP_MS);
 	put_row(object, ma, count, flags, rtvals);
 	for (int i = 0; i < count; i++) {
 		if (rtvals[i] == VM_PAGER_PEND)
@@ -331,13 +339,28 @@ ns_export void
 vm_pager_put_done(vm_page_t m, int status)
 {
 	ns_vm_chunk_of("vm_pager_put_done", m);
-	if (status == VM_PAGER_PEND || !vm_page_sbusied(m))
+	if (status == VM_PAGER_PEND || !vm_page_sbusied(m) ||
+	    (ns_load_relaxed(&m->flags) & NS_VM_WRITING) == 0)
 		ns_vm_die("vm_pager_put_done", m, "it is not being written");
 	ns_lock(&node_of(m)->qlock);
 	settle(m, status);
 	vm_page_sunbusy(m);
 	ns_unlock(&node_of(m)->qlock);
 	ns_vm_freed();
+}
+
+/*
+ * After a write of the library's: when the next one of the object may be.  At
+ * once, but later and later, up to 64 ms, while nothing but failures come.
+ */
+static uint64_t
+next_write(vm_object_t object, bool some, bool failed)
+{
+	uint32_t failures = ns_load_relaxed(&object->failures);
+
+	failures = failed && !some ? ns_min(failures + 1, 8) : 0;
+	ns_store_relaxed(&object->failures, failures);
+	return failures > 1 ? ns_os_now_ms() + (1u << (failures - 2)) : 0;
 }
 
 /* Writes what the library picked; true: some of it is clean. */
@@ -357,7 +380,7 @@ ns_vm_write(struct ns_vm_writer *w)
 	}
 	/* While a page of it is busy the object is there. */
 	ns_store_relaxed(&w->object->launder_at,
-			 failed ? ns_os_now_ms() + FAILED_MS : 0);
+			 next_write(w->object, some, failed));
 	while (w->n > 0) {
 		struct vm_page *m = w->page[w->n - 1];
 		struct ns_vm_node *n = node_of(m);
@@ -369,7 +392,6 @@ ns_vm_write(struct ns_vm_writer *w)
 		}
 		ns_unlock(&n->qlock);
 	}
-	ns_vm_freed();
 	return some;
 }
 

@@ -18,13 +18,6 @@
 
 #include <errno.h>
 
-static bool
-is_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
-{
-	return ns_load_relaxed(&m->object) == object &&
-	       ns_load_relaxed(&m->pindex) == pindex;
-}
-
 ns_export vm_page_t
 vm_page_lookup(vm_object_t object, vm_pindex_t pindex)
 {
@@ -36,7 +29,7 @@ vm_page_lookup(vm_object_t object, vm_pindex_t pindex)
 		e = ns_vm_tree_get(&object->tree, pindex);
 		if (e.page == NULL || e.cached)
 			return NULL;
-	} while (ns_unlikely(!is_at(e.page, object, pindex)));
+	} while (ns_unlikely(!ns_vm_is_at(e.page, object, pindex)));
 	return e.page;
 }
 
@@ -402,7 +395,7 @@ vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 		ns_vm_die("vm_page_replace", mnew,
 			  "it is free or in an object");
 	ns_vm_assert_leaving("vm_page_replace", mold);
-	if (!is_at(mold, object, pindex))
+	if (!ns_vm_is_at(mold, object, pindex))
 		ns_vm_die("vm_page_replace", mold, "it is not at that index");
 	assert_movable("vm_page_replace", mold);
 	if (mnew->order != mold->order)

@@ -62,7 +62,7 @@ struct vm_page {
 	uint32_t busy;            /* [a] busy.c */
 	uint32_t wire_count;      /* [w] */
 	uint16_t lock_epoch;      /* [w] the epoch in which mlock was granted */
-	uint16_t flags;           /* [a] NS_VM_FLAGS and NS_VM_WRITING */
+	uint16_t flags;           /* [a] NS_VM_FLAGS, _WRITING, _CHANGED */
 	uint8_t state;            /* [a] enum ns_vm_state; written [v] or [O] */
 	uint8_t zero;             /* [O] was zero when taken; free: is zero */
 	uint8_t order;            /* [I] 2^order system pages */
@@ -75,9 +75,9 @@ struct vm_page {
 _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
 
 /* What vm_page_flags tells of vm_page.flags. */
-#define NS_VM_FLAGS (PG_VALID | PG_DIRTY | PG_REFERENCED | PG_NOFREE)
-/* Its pager writes it, and nobody has made it dirty since. */
-#define NS_VM_WRITING 0x8000
+#define NS_VM_FLAGS   (PG_VALID | PG_DIRTY | PG_REFERENCED | PG_NOFREE)
+#define NS_VM_WRITING 0x8000 /* its pager writes it */
+#define NS_VM_CHANGED 0x4000 /* and somebody has made it dirty since */
 
 /* Dirty pages of objects without pager: they wait to be clean. */
 #define NS_VM_PQ_UNSWAPPABLE 3
@@ -380,6 +380,7 @@ struct vm_object {
 	void *handle;                 /* [I] */
 	const struct pagerops *pager; /* [I] or NULL */
 	uint64_t launder_at; /* [a] ms: not before; in a write: UINT64_MAX */
+	uint32_t failures;   /* [a] writes that failed, one after the other */
 	struct ns_list link; /* the list of all objects, under its lock */
 };
 _Static_assert(sizeof(struct vm_object) <= NS_VM_RECORD, "fits");
@@ -398,6 +399,14 @@ void ns_vm_assert_locked(const char *call, vm_object_t object);
 _Noreturn void ns_vm_die_object(const char *call, const void *object,
 				const char *rule);
 
+/* Is the page there, or was it when it was cached? */
+ns_inline bool
+ns_vm_is_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
+{
+	return ns_load_relaxed(&m->object) == object &&
+	       ns_load_relaxed(&m->pindex) == pindex;
+}
+
 /* resident.c */
 vm_page_t ns_vm_object_alloc(const char *call, vm_object_t object,
 			     vm_pindex_t pindex, unsigned slot, int req);
@@ -412,6 +421,7 @@ void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
 /* page.c; @run: so many pages in a row, or NULL: one */
 unsigned ns_vm_home(void);
 bool ns_vm_is_pager(void);
+unsigned ns_vm_slot_of(int domain); /* NS_NO_SLOT: none, or not allowed */
 /* A page from @slot only, or nearest to it; NS_NO_SLOT: to the thread. */
 struct vm_page *ns_vm_from(unsigned order, unsigned slot, bool strict, int req,
 			   const struct ns_vm_run *run);
@@ -438,15 +448,16 @@ void ns_vm_dequeue(struct vm_page *m);
 
 /* Pages of one object, one index after the other, shared busy, to write. */
 struct ns_vm_writer {
-	uint32_t used; /* [a] somebody's */
-	unsigned n;    /* [O] */
+	uint32_t used;           /* [a] somebody's */
+	unsigned n;              /* [O] */
+	struct ns_vm_node *node; /* whose laundry they were picked from */
 	vm_object_t object;
 	struct vm_page *page[NS_VM_RESERVE_MAX];
 };
 
 /* pager.c: @w's pages are written, or not, and are its no more. */
 bool ns_vm_write(struct ns_vm_writer *w);
-void ns_vm_write_begin(struct vm_page *m);
+bool ns_vm_write_begin(struct vm_page *m);
 void ns_vm_write_undo(struct ns_vm_writer *w); /* in a fork's child */
 
 /* pageout.c */
@@ -540,6 +551,7 @@ ns_vm_held(const struct ns_vm_node *n)
 struct ns_vm_stat {
 	uint64_t pages, free, reserve; /* free: without the reserve */
 	uint64_t low, interrupt;       /* watermarks, in pages */
+	uint64_t target;
 	uint64_t cached, reclaimed;
 	uint64_t queued[NS_VM_QUEUES];
 	struct ns_vm_work work;

@@ -47,7 +47,7 @@ natural(size_t size)
 {
 	if (size == 0 || (size & (size - 1)) != 0 || size < 16)
 		return 16;
-	return size < 4096 ? size : 4096;
+	return size < 4096 ? size : 64;
 }
 
 static void

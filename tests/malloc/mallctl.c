@@ -267,7 +267,8 @@ test_mib(void)
 		mib[2] = i;
 		len = sizeof(size);
 		EXPECT("MIB", bymib(mib, depth, &size, &len, NULL, 0), 0);
-		CHECK(size > last);
+		/* Those that are aligned to pages come last. */
+		CHECK(size > last || size % 4096 == 0);
 		last = size;
 	}
 	mib[2] = 100000;

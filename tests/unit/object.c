@@ -25,11 +25,12 @@ static void
 check_distance(unsigned size)
 {
 	static char base[1];
-	struct ns_slab s = { .size = size };
+	struct ns_slab s;
 	char *p, *end;
 
 	memset(&cache, 0, sizeof(cache));
 	CHECK_EQ(ns_cache_setup(&cache, size, size, 8, 0), 0);
+	s.size = size = cache.size; /* spread, perhaps */
 	s.inverse = cache.inverse;
 	for (unsigned i = 0; i < 5; i++) {
 		uint32_t carved = cache.nobj * i / 4;
@@ -57,7 +58,7 @@ main(void)
 {
 	for (unsigned size = 16; size <= 2048; size += 8)
 		check_distance(size);
-	for (unsigned c = ns_class_of(2048); c < NS_NCLASS; c++) {
+	for (unsigned c = ns_class_of(2048); c < NS_NSIZES; c++) {
 		unsigned size = 0;
 
 		/* The largest size of the class. */

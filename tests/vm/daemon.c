@@ -8,6 +8,11 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define N VM_ALLOC_NORMAL
 
@@ -120,6 +125,36 @@ starts_at_need(void *arg)
 	ns_vm_stat(0, &st);
 	CHECK(st.work.laundered > 0);
 	check_all(o, d, 4010);
+	vm_object_destroy(o);
+	ns_vm_check(0);
+}
+
+/* The kernel refuses idle priority, as a container's filter may. */
+static void
+refused(void *arg)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_setscheduler, 0,
+			 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { NS_ARRAY_LEN(filter), filter };
+	struct disk *d = disk_new();
+	unsigned idle;
+	vm_object_t o;
+
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0);
+	begin(arg);
+	o = disk_object(d, DISK_BLOCKS);
+	add_pages(o, 0, 4000);
+	expect_threads(1, MOST);
+	threads(&idle);
+	CHECK_EQ(idle, 0);
+	check_all(o, d, 4000);
 	vm_object_destroy(o);
 	ns_vm_check(0);
 }
@@ -368,6 +403,7 @@ main(void)
 	static struct machine large = { .limit = 16 << 20, .page_size = 16384 };
 
 	CASE(starts_at_need, &small);
+	CASE(refused, &small);
 	CASE(no_threads, &alone);
 	CASE(hanging, &small);
 	CASE(hanging, &large);

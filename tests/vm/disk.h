@@ -17,6 +17,8 @@ struct disk {
 	uint64_t word[DISK_BLOCKS]; /* [a] */
 	uint64_t blocks;            /* that there are; 0: all */
 	int fails, gets_fail;       /* [a] the status of writes, of reads */
+	int flaky;                  /* [a] each 16th write of a page fails */
+	uint64_t tries;             /* [a] */
 	uint32_t gate;              /* [a] writes wait while it is 1 */
 	uint32_t waiting;           /* [a] writes that wait */
 	uint64_t reads, writes;     /* [a] blocks */
@@ -24,6 +26,7 @@ struct disk {
 	int pends;                  /* [a] writes are left pending */
 	uint32_t npending;          /* [a] */
 	vm_page_t pending[DISK_PENDING]; /* [a] NULL: not yet */
+	uint64_t data[DISK_PENDING];     /* as it was when it was put */
 };
 
 TEST_INLINE struct disk *
@@ -55,10 +58,9 @@ disk_get(vm_object_t o, vm_page_t *ma, int count)
 }
 
 TEST_INLINE void
-disk_write(struct disk *d, vm_page_t m)
+disk_write(struct disk *d, vm_page_t m, uint64_t data)
 {
-	ns_store_relaxed(&d->word[vm_page_pindex(m)],
-			 ns_load_relaxed(word_of(m)));
+	ns_store_relaxed(&d->word[vm_page_pindex(m)], data);
 	ns_add_relaxed(&d->writes, 1);
 }
 
@@ -79,15 +81,20 @@ disk_put(vm_object_t o, vm_page_t *ma, int count, int flags, int *rtvals)
 		CHECK(vm_page_busied(ma[i]));
 		CHECK_EQ(rtvals[i], VM_PAGER_AGAIN);
 		rtvals[i] = fails;
-		if (fails != VM_PAGER_OK)
+		if (fails == VM_PAGER_OK && ns_load_relaxed(&d->flaky) != 0 &&
+		    ns_add_relaxed(&d->tries, 1) % 16 == 0)
+			rtvals[i] = VM_PAGER_ERROR;
+		if (rtvals[i] != VM_PAGER_OK)
 			continue;
 		if (pend) {
 			uint32_t at = ns_add_relaxed(&d->npending, 1u) - 1;
 
 			rtvals[i] = VM_PAGER_PEND;
+			d->data[at % DISK_PENDING] =
+			    ns_load_relaxed(word_of(ma[i]));
 			ns_store_release(&d->pending[at % DISK_PENDING], ma[i]);
 		} else {
-			disk_write(d, ma[i]);
+			disk_write(d, ma[i], ns_load_relaxed(word_of(ma[i])));
 		}
 	}
 }
@@ -124,7 +131,7 @@ disk_complete(struct disk *d, uint32_t *done)
 		while ((m = ns_load_acquire(&d->pending[at])) == NULL)
 			sched_yield();
 		ns_store_relaxed(&d->pending[at], NULL);
-		disk_write(d, m);
+		disk_write(d, m, d->data[at]);
 		vm_pager_put_done(m, VM_PAGER_OK);
 	}
 }

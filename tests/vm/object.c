@@ -422,6 +422,86 @@ unbusy_later(void *m)
 	return NULL;
 }
 
+/* Somebody busies, and ends it later, in one way or another. */
+enum ending { UNBUSIED, FREED, CACHED, RENAMED };
+
+struct holder {
+	vm_page_t m;
+	enum ending how;
+	vm_object_t o;
+};
+
+static void *
+end_later(void *arg)
+{
+	struct holder *h = arg;
+
+	usleep(20000);
+	VM_OBJECT_WLOCK(h->o); /* who sleeps has dropped it */
+	if (h->how == FREED)
+		vm_page_free(h->m);
+	else if (h->how == CACHED)
+		vm_page_cache(h->m);
+	else if (h->how == RENAMED)
+		CHECK_EQ(vm_page_rename(h->m, h->o, 50), 0);
+	if (h->how == UNBUSIED || h->how == RENAMED)
+		vm_page_xunbusy(h->m);
+	VM_OBJECT_WUNLOCK(h->o);
+	return NULL;
+}
+
+/* vm_page_busy_acquire of a page that is held, with each ending and flag. */
+static void
+acquiring(void *arg)
+{
+	static const int flags[] = { 0, VM_ALLOC_SBUSY, VM_ALLOC_WAITFAIL,
+				     VM_ALLOC_NOWAIT };
+	struct holder h;
+	pthread_t thread;
+	vm_object_t o;
+	bool got;
+
+	boot(arg);
+	o = make(100);
+	h.o = o;
+	for (size_t f = 0; f < NS_ARRAY_LEN(flags); f++)
+		for (int how = UNBUSIED; how <= RENAMED; how++) {
+			VM_OBJECT_WLOCK(o);
+			h.m = fill(o, 0, 7);
+			h.how = (enum ending)how;
+			REQUIRE(pthread_create(&thread, NULL, end_later, &h) ==
+				0);
+			got = vm_page_busy_acquire(h.m, flags[f]);
+			CHECK(VM_OBJECT_WOWNED(o));
+			CHECK_EQ(got, how == UNBUSIED &&
+					  f < 2); /* it waits until then */
+			if (got)
+				CHECK(flags[f] == VM_ALLOC_SBUSY
+					  ? vm_page_sbusied(h.m)
+					  : vm_page_xbusied(h.m));
+			VM_OBJECT_WUNLOCK(o);
+			pthread_join(thread, NULL);
+			if (got && flags[f] == VM_ALLOC_SBUSY)
+				vm_page_sunbusy(h.m);
+			else if (got)
+				vm_page_xunbusy(h.m);
+			vm_object_destroy(o);
+			o = h.o = make(100);
+		}
+	/* One that is free to be busied, without the lock; one without object.
+	 */
+	h.m = vm_page_grab_unlocked(o, 0, N);
+	vm_page_xunbusy(h.m);
+	CHECK(vm_page_busy_acquire(h.m, VM_ALLOC_NOWAIT));
+	CHECK(!vm_page_busy_acquire(h.m, VM_ALLOC_NOWAIT));
+	vm_page_xunbusy(h.m);
+	vm_object_destroy(o);
+	h.m = vm_page_alloc(NULL, 0, NORMAL);
+	CHECK(!vm_page_busy_acquire(h.m, 0));
+	vm_page_free(h.m);
+	ns_vm_check(0);
+}
+
 static void
 grabbing(void *arg)
 {
@@ -685,6 +765,7 @@ main(void)
 	CASE(cached, &one);
 	CASE(reclaim, &small);
 	CASE(reclaim, &large);
+	CASE(acquiring, &one);
 	CASE(grabbing, &small);
 	CASE(object_lock, &one);
 	boot(&one);

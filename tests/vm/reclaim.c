@@ -8,8 +8,10 @@
  * changes its shadow; who reads it, shared busy, finds the two equal.  A write
  * that were lost, a page that were two blocks at once, or one that were
  * dropped while it was dirty, would show.  In the end all that is dirty is
- * written, and the disk is the shadow.
+ * written, and the disk is the shadow.  And so it is in the children of forks
+ * in the midst of it, for each page that no thread had in hand.
  */
+#include "slab/slab.h"
 #include "tests/vm/disk.h"
 
 #define THREADS 8
@@ -17,8 +19,10 @@
 #define OWN     32
 #ifdef TEST_SANITIZED
 #define STEPS 6000
+#define FORKS 5
 #else
 #define STEPS 60000
+#define FORKS 30
 #endif
 
 #define N VM_ALLOC_NORMAL
@@ -28,6 +32,7 @@ static vm_object_t object[2];
 static uint64_t shadow[2][BLOCKS]; /* [a] written exclusively busy */
 static uint64_t stamp, found, changed, renamed; /* [a] */
 static uint32_t stop;                           /* [a] */
+static bool renames;                            /* [I] */
 
 struct thread {
 	pthread_t id;
@@ -175,7 +180,7 @@ work(void *arg)
 			change_one(t, i, at);
 		else if (r < 880)
 			free_one(i, at);
-		else if (r < 910)
+		else if (r < 910 && renames)
 			rename_one(t, i, at);
 		else if (r < 911)
 			vm_object_page_clean(object[i], at, 0);
@@ -216,6 +221,7 @@ device(void *arg)
 	}
 	for (int i = 0; i < 2; i++) {
 		ns_store_relaxed(&disk[i]->fails, VM_PAGER_OK);
+		ns_store_relaxed(&disk[i]->flaky, 0);
 		ns_store_relaxed(&disk[i]->pends, 0);
 		disk_complete(disk[i], &done[i]);
 	}
@@ -242,20 +248,84 @@ check_end(void)
 		laundered += st.work.laundered;
 		failed += st.work.failed;
 	}
-	CHECK(found > 0 && changed > 0 && renamed > 0);
+	CHECK(found > 0 && changed > 0 && (renamed > 0) == renames);
 	CHECK(reclaimed > 0 && laundered > 0 && failed > 0);
 }
 
+/* A block in a fork's child, if it is in memory and nobody had it in hand. */
+static bool
+check_in_child(int i, vm_pindex_t at)
+{
+	vm_page_t m = vm_page_grab_unlocked(
+	    object[i], at,
+	    N | VM_ALLOC_SBUSY | VM_ALLOC_NOCREAT | VM_ALLOC_NOWAIT);
+	bool valid;
+
+	if (m == NULL)
+		return false;
+	valid = (vm_page_flags(m) & PG_VALID) != 0;
+	if (valid)
+		CHECK_EQ(ns_load_relaxed(word_of(m)), shadow[i][at]);
+	/* What is clean is on the disk; what was being written is dirty. */
+	if (valid && (vm_page_flags(m) & PG_DIRTY) == 0)
+		CHECK_EQ(disk[i]->word[at], shadow[i][at]);
+	vm_page_sunbusy(m);
+	return valid;
+}
+
 static void
-threads(void *arg)
+in_child(void *arg)
+{
+	size_t n = 0;
+
+	(void)arg;
+	ns_options.purge_thread = 0; /* sanitizers allow no threads here */
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		ns_vm_check(s);
+	for (int i = 0; i < 2; i++) {
+		disk[i]->fails = disk[i]->flaky = disk[i]->gets_fail = 0;
+		for (vm_pindex_t at = 0; at < BLOCKS; at++)
+			n += check_in_child(i, at);
+	}
+	CHECK(n > 0);
+	for (int k = 0; k < 1000; k++) {
+		vm_page_t m = vm_page_alloc_noobj(N | VM_ALLOC_WAITFAIL);
+
+		if (m != NULL)
+			vm_page_free(m);
+	}
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		ns_vm_check(s);
+}
+
+static void
+fork_some(void)
+{
+	struct test_output out;
+
+	while (ns_load_relaxed(&found) < 1000)
+		sched_yield();
+	for (int i = 0; i < FORKS; i++) {
+		CHECK_MSG(run_child(in_child, NULL, &out) == 0, "%s", out.text);
+		usleep(1000);
+	}
+}
+
+static void
+run(struct machine *mc, bool forks)
 {
 	static struct thread t[THREADS];
 	pthread_t dev;
 
-	boot(arg);
+	boot(mc);
+	renames = !forks;
+	REQUIRE(!forks || ns_init() == 0);
+	if (forks)
+		ns_fork_init();
 	for (size_t i = 0; i < 2; i++) {
 		disk[i] = disk_new();
 		object[i] = disk_object(disk[i], BLOCKS);
+		disk[i]->flaky = 1;
 		for (uint64_t at = 0; at < BLOCKS; at++)
 			shadow[i][at] = at + 1;
 	}
@@ -265,11 +335,25 @@ threads(void *arg)
 		t[i].rnd = i + 1;
 		REQUIRE(pthread_create(&t[i].id, NULL, work, &t[i]) == 0);
 	}
+	if (forks)
+		fork_some();
 	for (size_t i = 0; i < THREADS; i++)
 		pthread_join(t[i].id, NULL);
 	ns_store_relaxed(&stop, 1u);
 	pthread_join(dev, NULL);
 	check_end();
+}
+
+static void
+threads(void *arg)
+{
+	run(arg, false);
+}
+
+static void
+forks(void *arg)
+{
+	run(arg, true);
 }
 
 int
@@ -284,5 +368,7 @@ main(void)
 
 	for (size_t i = 0; i < NS_ARRAY_LEN(machines); i++)
 		CASE(threads, &machines[i]);
+	for (size_t i = 0; i < NS_ARRAY_LEN(machines); i++)
+		CASE(forks, &machines[i]);
 	return test_done();
 }
