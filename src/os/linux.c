@@ -32,6 +32,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define FENCE          MEMBARRIER_CMD_PRIVATE_EXPEDITED
+#define REGISTER_FENCE MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED
+
 #define MASK_BITS (NS_MAX_NODES + 1ul)
 
 size_t ns_page_size = 4096;
@@ -322,6 +325,20 @@ ns_os_thread_alive(int tid)
 	int saved = errno;
 
 	return result(syscall(SYS_tgkill, getpid(), tid, 0), saved) != -ESRCH;
+}
+
+bool
+ns_os_fence_all(void)
+{
+	int saved = errno;
+	long r;
+
+	r = result(syscall(SYS_membarrier, FENCE, 0, 0), saved);
+	if (r == -EPERM) {
+		syscall(SYS_membarrier, REGISTER_FENCE, 0, 0);
+		r = result(syscall(SYS_membarrier, FENCE, 0, 0), saved);
+	}
+	return r == 0;
 }
 
 void

@@ -81,6 +81,8 @@ uint64_t ns_os_now_ms(void); /* CLOCK_MONOTONIC_COARSE */
 uint64_t ns_os_random(void); /* from the kernel, never 0 */
 int ns_os_tid(void);
 bool ns_os_thread_alive(int tid); /* in this process */
+/* Every thread of the process has passed a fence; false: refused. */
+bool ns_os_fence_all(void);
 void ns_os_sleep_on(uint32_t *word, uint32_t value, uint64_t ms); /* futex */
 void ns_os_wake(uint32_t *word);
 

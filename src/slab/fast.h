@@ -107,8 +107,8 @@ ns_slab_in(const struct ns_window *w, const void *obj)
 /*
  * Frees @obj of the slab that @s is a copy of, on the node of @home, the home
  * heap: into the magazine; or, when frees pass it by and the slab is the
- * heap's, there.  Stores are atomic where two compilers would make one of
- * them, which is slower.
+ * heap's, there, unless idle.c is at work on the heap.  Stores are atomic where
+ * two compilers would make one of them, which is slower.
  */
 ns_inline void
 ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
@@ -118,6 +118,7 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
 	struct ns_bin *bin = ns_bin_at(home, s->bin);
 	void **top = bin->top;
 	uint64_t mark = s->mark;
+	bool emptied;
 
 	if (ns_unlikely(f->mark == mark)) {
 		ns_slab_free(obj);
@@ -137,12 +138,21 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
 		return;
 	}
 	bin->passes--;
+	ns_store_relaxed(&home->passing, 1u);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* idle.c has the other half */
+	if (ns_unlikely(ns_load_acquire(&home->halted) != 0)) {
+		ns_store_relaxed(&home->passing, 0u);
+		ns_slab_free(obj);
+		return;
+	}
 	ns_store_relaxed(&f->mark, mark);
 	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
 	ns_store_release(&s->free, obj); /* in order, for fork's child */
 	ns_owner_inc(&home->frees);
-	if (ns_unlikely(--s->used == s->low))
-		ns_heap_thinned(home, s);
+	emptied = --s->used == 0;
+	ns_store_release(&home->passing, 0u);
+	if (ns_unlikely(emptied))
+		ns_heap_emptied(home, s);
 }
 
 ns_inline void

@@ -21,8 +21,7 @@
 
 #define CARVE_BYTES 4096u
 #define CARVE_MIN   2u
-#define THIN        12u /* 64ths of its objects in use: few */
-#define KEEP_UNITS  4u  /* an empty slab up to this long may stay in a bin */
+#define KEEP_UNITS  4u /* an empty slab up to this long may stay in a bin */
 
 void
 ns_heap_reset(struct ns_heap *h, unsigned slot)
@@ -35,9 +34,9 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
 	h->frees = 0;
-	h->ticks = h->seen = h->allowed = h->nthin = 0;
-	memset(h->thin, 0, sizeof(h->thin));
-	h->trimmed = false;
+	h->ticks = h->seen = h->allowed = 0;
+	h->passing = h->halted = 0;
+	h->rest = NS_ACTIVE;
 	h->arrays = NS_UNIT;
 	memcpy(h->bin_of, ns_bin_map, sizeof(h->bin_of));
 	for (i = 0; i < n; i++)
@@ -64,8 +63,6 @@ absorb(struct ns_slab *s)
 	}
 	s->free = list;
 	s->used = (uint16_t)(s->used - n);
-	if (s->used <= s->low)
-		s->low = 0;
 	return true;
 }
 
@@ -125,15 +122,6 @@ own(struct ns_heap *h, struct ns_slab *s)
 	ns_store_relaxed(&s->owner, h);
 }
 
-/* The heap is about to do something else with the slab. */
-static void
-forget_thin(struct ns_heap *h, const struct ns_slab *s)
-{
-	for (unsigned i = 0; s->low == 0 && i < NS_THIN_MAX; i++)
-		if (h->thin[i] == s)
-			h->thin[i] = NULL;
-}
-
 /* The next slab to take from: the bin's, the depot's, or a new one. */
 static struct ns_slab *
 next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
@@ -144,8 +132,6 @@ next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
 	if (!ns_list_empty(&bin->slabs)) {
 		s = ns_list_first(&bin->slabs, struct ns_slab, link);
 		ns_list_remove(&s->link);
-		forget_thin(h, s);
-		s->low = 0;
 		return s;
 	}
 	s = ns_depot_adopt(&c->depots[h->slot]);
@@ -174,6 +160,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 			if (s == NULL)
 				break;
 		}
+		ns_unpark(s);
 		n += pop(s, out + want - n, want - n);
 		if (n == want || absorb(s))
 			continue;
@@ -198,6 +185,7 @@ renew(struct ns_slab *s)
 	if (s->cache->ctor != NULL)
 		return;
 	ns_store_release(&s->free, NULL);
+	ns_store_relaxed(&s->parked, (uint16_t)0);
 	ns_slab_set_carved(s, 0);
 }
 
@@ -213,8 +201,6 @@ emptied(struct ns_heap *h, struct ns_slab *s)
 	struct ns_bin *bin = &h->bin[s->cache->id];
 	bool current = bin->current == s;
 
-	forget_thin(h, s);
-	s->low = 0;
 	if ((bin->allow > s->cache->start || ns_is_special(s->cache)) &&
 	    (current ||
 	     (s->link.next == s->link.prev && s->nunits <= KEEP_UNITS))) {
@@ -237,6 +223,7 @@ give_up(struct ns_slab *s)
 {
 	void *p;
 
+	ns_unpark(s);
 	do {
 		absorb(s);
 		s->used = (uint16_t)s->carved;
@@ -253,44 +240,12 @@ give_up(struct ns_slab *s)
 	} while (!ns_slab_let_go_full(s));
 }
 
-/*
- * Few objects of the slab are in use.  When it has not been emptied before so
- * and so many others have become thin it goes to the depot, where it can be
- * allocated from by others and have its free pages given back (park.c).
- */
-static void
-thinned(struct ns_heap *h, struct ns_slab *s)
-{
-	struct ns_slab **place = &h->thin[h->nthin % NS_THIN_MAX],
-		       *old = *place;
-
-	s->low = 0;
-	if (h->bin[s->cache->id].current == s || !ns_may_park(s))
-		return;
-	*place = s;
-	h->nthin++;
-	if (old != NULL) {
-		ns_list_remove(&old->link);
-		give_up(old);
-		ns_maint_dirty();
-	}
-}
-
-static void
-fewer(struct ns_heap *h, struct ns_slab *s)
-{
-	if (s->used == 0)
-		emptied(h, s);
-	else if (s->used <= s->low)
-		thinned(h, s);
-}
-
 /* From the owner's fast path, which holds no lock. */
 void
-ns_heap_thinned(struct ns_heap *h, struct ns_slab *s)
+ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
 {
 	ns_lock(&h->lock);
-	fewer(h, s);
+	emptied(h, s);
 	ns_unlock(&h->lock);
 }
 
@@ -301,7 +256,7 @@ ns_heap_thinned(struct ns_heap *h, struct ns_slab *s)
  * what a consumer holds stays bounded although nobody wakes it.
  */
 static void
-sweep(struct ns_heap *h, struct ns_bin *bin)
+sweep(struct ns_bin *bin)
 {
 	struct ns_slab *s;
 
@@ -312,12 +267,10 @@ sweep(struct ns_heap *h, struct ns_bin *bin)
 		ns_list_remove(&s->link);
 		absorb(s);
 		if (s->used == 0 ||
-		    (bin->current == NULL && bin->allow <= s->cache->start)) {
-			forget_thin(h, s);
+		    (bin->current == NULL && bin->allow <= s->cache->start))
 			give_up(s);
-		} else {
+		else
 			ns_list_push(&bin->slabs, &s->link);
-		}
 	}
 }
 
@@ -331,20 +284,37 @@ adopt_full(struct ns_heap *h, struct ns_slab *s)
 		return false;
 	own(h, s);
 	bin = ns_bin_of(h, s->cache);
-	sweep(h, bin);
-	s->low = (uint16_t)(s->nobj * THIN / 64);
+	sweep(bin);
 	ns_list_push(&bin->slabs, &s->link);
 	return true;
 }
 
-/* A slab in a depot, awake again.  The caller keeps an object of it. */
+/*
+ * The caller frees objects of a slab that has pages parked, and keeps it by
+ * one of them: it shall not be idle any more, whosever it is.  No lock held.
+ */
 void
 ns_heap_wake(struct ns_heap *h, struct ns_slab *s)
 {
-	if (!ns_depot_adopt_this(s))
-		return;
-	own(h, s);
-	ns_list_push(&ns_bin_of(h, s->cache)->slabs, &s->link);
+	struct ns_heap *owner;
+
+	ns_lock(&ns_registry_lock); /* keeps the owner's heap */
+	owner = ns_load_relaxed(&s->owner);
+	if (owner != NULL) {
+		ns_lock(&owner->lock);
+		if (ns_load_relaxed(&s->owner) == owner &&
+		    (owner == h || ns_heap_halt(owner))) {
+			ns_unpark(s);
+			ns_heap_go_on(owner);
+		}
+		ns_unlock(&owner->lock);
+	} else if (h->slot == s->slot && ns_depot_adopt_this(s)) {
+		ns_lock(&h->lock);
+		own(h, s);
+		ns_list_push(&ns_bin_of(h, s->cache)->slabs, &s->link);
+		ns_unlock(&h->lock);
+	}
+	ns_unlock(&ns_registry_lock);
 }
 
 /* Objects of one slab that was not the heap's a moment ago. */
@@ -384,7 +354,8 @@ give_own(struct ns_heap *h, struct ns_slab *s, void **objs, unsigned n)
 	} while (++i < n && ns_slab_of(objs[i]) == s);
 	ns_store_release(&s->free, head); /* in order, for fork's child */
 	s->used = (uint16_t)(s->used - i);
-	fewer(h, s);
+	if (s->used == 0)
+		emptied(h, s);
 	return i;
 }
 
@@ -419,7 +390,6 @@ drain(struct ns_heap *h, struct ns_bin *bin)
 	while (!ns_list_empty(&bin->slabs)) {
 		s = ns_list_first(&bin->slabs, struct ns_slab, link);
 		ns_list_remove(&s->link);
-		forget_thin(h, s);
 		give_up(s);
 	}
 	bin->current = NULL;

@@ -9,14 +9,22 @@
  *    has taken no slow path between two of its visits.  It holds the heap's
  *    lock, under which alone objects are carved, so an owner that wakes up
  *    then waits for at most one heap's calls.
- * 3. The owner's fast paths, which hold no lock, do not meet this: they touch
- *    objects that are in use, or were.
+ * 3. Slabs with few objects in use have whole free pages, which are given
+ *    back too (park.c).  The owner's frees go into slabs without a lock, so the
+ *    owner has to be kept away: it says `passing' before it looks at `halted',
+ *    and the maintenance thread says `halted' before it looks at `passing',
+ *    with a fence in between that membarrier(2) makes the owner take.  Who
+ *    finds the owner inside leaves it alone; an owner that finds itself
+ *    halted takes the heap's lock.  Other fast paths touch only objects that
+ *    are in use, or were.
  * 4. What it gives up: objects in magazines stay there, and their slabs.
  */
 #include "slab/slab.h"
 
-#define VISIT_MAX \
-	64u /* heaps trimmed in one visit, under the registry's lock */
+/* Done in one go, under the registry's lock. */
+#define VISIT_MAX  64u  /* heaps */
+#define PARKS      64u  /* slabs, under a heap's lock */
+#define ROUNDS_MAX 100u /* others may keep changing what there is to do */
 
 /* Gives [from, the slab's end) back, as far as it is whole pages. */
 static void
@@ -42,10 +50,57 @@ trim_slab(struct ns_slab *s)
 	}
 }
 
-static void
-trim_heap(struct ns_heap *h)
+struct visits {
+	bool first;               /* later ones go on where it stopped */
+	unsigned trimmed, parked; /* heaps, slabs */
+	bool more, busy;          /* at once, in a while */
+};
+
+/*
+ * Parks what may be in the bins' slabs, in which nobody else is.  False: there
+ * is more.
+ */
+static bool
+park_some(struct ns_heap *h, struct visits *v)
 {
 	struct ns_list *l;
+
+	for (unsigned i = 1; i < h->nbins; i++) {
+		if (h->bin[i].current != NULL)
+			v->parked += ns_park(h->bin[i].current);
+		ns_list_for_each (l, &h->bin[i].slabs) {
+			if (v->parked >= PARKS)
+				return false;
+			v->parked +=
+			    ns_park(ns_container_of(l, struct ns_slab, link));
+		}
+	}
+	return true;
+}
+
+/* Keeps the owner out of its slabs; not if it is in one.  Heap locked. */
+bool
+ns_heap_halt(struct ns_heap *h)
+{
+	ns_store_relaxed(&h->halted, 1u);
+	if (ns_os_fence_all() && ns_load_acquire(&h->passing) == 0)
+		return true;
+	ns_store_release(&h->halted, 0u);
+	return false;
+}
+
+void
+ns_heap_go_on(struct ns_heap *h)
+{
+	ns_store_release(&h->halted, 0u);
+}
+
+/* True: nothing is left to do. */
+static bool
+trim_heap(struct ns_heap *h, struct visits *v)
+{
+	struct ns_list *l;
+	bool done;
 
 	for (unsigned i = 1; i < h->nbins; i++) {
 		struct ns_bin *bin = &h->bin[i];
@@ -55,12 +110,12 @@ trim_heap(struct ns_heap *h)
 		ns_list_for_each (l, &bin->slabs)
 			trim_slab(ns_container_of(l, struct ns_slab, link));
 	}
+	if (!ns_heap_halt(h))
+		return true;
+	done = park_some(h, v);
+	ns_heap_go_on(h);
+	return done;
 }
-
-struct visits {
-	unsigned trimmed;
-	bool busy; /* some heap is to be looked at again */
-};
 
 static void
 visit(struct ns_heap *h, struct visits *v)
@@ -71,21 +126,23 @@ visit(struct ns_heap *h, struct visits *v)
 		return;
 	}
 	if (h->seen != h->ticks) {
-		h->seen = h->ticks;
-		h->trimmed = false;
+		if (v->first) {
+			h->seen = h->ticks;
+			h->rest = NS_ACTIVE;
+		}
 		v->busy = true;
-	} else if (!h->trimmed) {
-		h->trimmed = true;
-		trim_heap(h);
+	} else if (h->rest == NS_RESTING ||
+		   (v->first && h->rest == NS_ACTIVE)) {
 		v->trimmed++;
+		h->rest = trim_heap(h, v) ? NS_TRIMMED : NS_RESTING;
+		v->more |= h->rest == NS_RESTING;
 	}
 	ns_unlock(&h->lock);
 }
 
-bool
-ns_idle_trim(void)
+static void
+visit_all(struct visits *v)
 {
-	struct visits v = { 0 };
 	struct ns_list *l;
 
 	ns_lock(&ns_registry_lock);
@@ -95,10 +152,46 @@ ns_idle_trim(void)
 
 		for (unsigned s = 0; s < t->nslots; s++)
 			if (t->slot[s].heap != NULL)
-				visit(t->slot[s].heap, &v);
-		if (v.trimmed >= VISIT_MAX)
+				visit(t->slot[s].heap, v);
+		if (v->trimmed >= VISIT_MAX || v->more)
 			break;
 	}
 	ns_unlock(&ns_registry_lock);
+}
+
+bool
+ns_idle_trim(void)
+{
+	struct visits v = { .first = true };
+
+	do {
+		v.more = false;
+		v.trimmed = v.parked = 0;
+		visit_all(&v);
+		v.first = false;
+	} while (v.more);
 	return ns_depots_park() || v.busy || v.trimmed >= VISIT_MAX;
+}
+
+/* The calling thread's heaps, and the depots: whatever can be parked. */
+void
+ns_park_mine(void)
+{
+	struct ns_thread *t = ns_home->thread;
+	struct visits v;
+	struct ns_heap *h;
+	unsigned s, i;
+
+	for (s = 0; t != NULL && s < t->nslots; s++) {
+		h = t->slot[s].heap;
+		if (h == NULL)
+			continue;
+		ns_lock(&h->lock);
+		do
+			v.parked = 0;
+		while (!park_some(h, &v));
+		ns_unlock(&h->lock);
+	}
+	for (i = 0; i < ROUNDS_MAX && ns_depots_park(); i++)
+		;
 }

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define PARK_ROUNDS 100u /* when others keep changing what there is */
-
 /* The block itself, on @slot or at home. */
 static ns_noinline void *
 alloc_slow(size_t size, unsigned slot, gfp_t flags)
@@ -245,8 +243,7 @@ numaslab_trim(size_t keep)
 	if (!ns_is_awake())
 		return 0;
 	ns_magazines_flush();
-	for (unsigned i = 0; i < PARK_ROUNDS && ns_depots_park(); i++)
-		;
+	ns_park_mine();
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		sum += ns_pool_purge(s, keep);
 	return sum;

@@ -405,9 +405,9 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	const struct ns_heap *owner = ns_load_relaxed(&s->owner);
 	struct ns_bin *bin;
 
-	ns_lock(&h->lock);
 	if (ns_unlikely(ns_park_knock(s)))
 		ns_heap_wake(h, s);
+	ns_lock(&h->lock);
 	bin = ns_bin_of(h, s->cache);
 	if (bin->top < bin->limit || make_room(h, bin, s->cache, owner)) {
 		bin->top[1] = obj;

@@ -2,19 +2,19 @@
 /*
  * slab/park.c - pages of slabs that few objects are left in.
  *
- * 1. What outlives its neighbours keeps their slab.  A heap lets such slabs
- *    go to their depots (thinned() in heap.c), and the maintenance thread
- *    looks at each depot.  A slab that is as it was at its last visit, and has
- *    whole pages without an object in use, has these given back: its free
- *    objects there are *parked*.  They are in no list, for their links and
- *    marks are gone; the slab's bits of such pages say that they are free.
- * 2. Whoever adopts the slab puts them back, which touches their pages; so
- *    does a thread that frees so many of its objects that it is not idle.
+ * 1. What outlives its neighbours keeps their slab.  The maintenance thread
+ *    looks at the slabs of depots that are as they were at its last visit,
+ *    and at those of heaps that rest (idle.c).  Whole pages without an object
+ *    in use are given back: their free objects are *parked*.  They are in no
+ *    list, for their links and marks are gone; the slab's bits of such pages
+ *    say that they are free.
+ * 2. Whoever allocates from the slab next puts them back, which touches their
+ *    pages; so do a few frees of its objects, for then it is not idle.
  * 3. A parked object has no mark, so the fast path could not tell that it is
  *    freed twice.  While a slab has such pages its bounds let nothing pass, and
  *    every free of its objects looks at the bits.
- * 4. All of it happens to a slab that is OWNED by the maintenance thread, for
- *    as long as it holds the depot's lock: a few slabs at a time.
+ * 4. In a depot, the slab is OWNED by the maintenance thread meanwhile, for as
+ *    long as it holds the depot's lock: a few slabs at a time.
  * 5. Slabs of one unit, of malloc's classes.  In longer ones objects are larger
  *    than pages, and few; a kmem_cache's user may rely on what a freed object
  *    holds.
@@ -110,6 +110,19 @@ park(struct ns_slab *s, void **last)
 	}
 	purge(s, pages);
 	return pages != 0;
+}
+
+/* Of a slab in which nobody else is.  True: pages were given back. */
+bool
+ns_park(struct ns_slab *s)
+{
+	void *last;
+
+	if (!ns_may_park(s) || s->parked != 0 || s->used > s->carved / 2 ||
+	    s->seen == (s->used | DONE))
+		return false;
+	ns_store_relaxed(&s->seen, (uint16_t)(s->used | DONE));
+	return park(s, &last);
 }
 
 /* The new owner puts back what was parked. */

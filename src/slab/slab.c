@@ -183,7 +183,7 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->cache = c;
 	s->size = c->size;
 	s->nobj = (uint16_t)c->nobj;
-	s->low = s->parked = s->seen = 0;
+	s->parked = s->seen = 0;
 	s->inverse = c->inverse;
 	s->mark = new_mark();
 	s->bin = (uint16_t)c->bin;
@@ -381,7 +381,6 @@ ns_depot_take(struct ns_depot *d, struct ns_slab *s)
 	word = ns_xchg_acquire(&s->remote, make_word(s, OWNED, NULL, 0));
 	s->free = head_of(s, word);
 	s->used = (uint16_t)(s->carved - count_of(word));
-	s->low = 0;
 }
 
 /* A slab with free objects for the caller, who then sets its owner. */

@@ -52,9 +52,6 @@
 #define NS_UNSPREAD_MAX 3584u /* the last class below */
 #define NS_NCLASS       (NS_NSIZES + NS_NEXACT)
 
-/* Slabs that few objects are left in and that a heap keeps all the same. */
-#define NS_THIN_MAX 16u
-
 /* A heap is four units: header and bins, then the magazines' arrays. */
 #define NS_HEAP_UNITS  4u
 #define NS_HEAP_HEADER 2048u
@@ -94,8 +91,6 @@ struct ns_slab {
 	uint16_t used;          /* [o] objects not in free: allocated, or in
 				   magazines, or freed by others and not
 				   collected */
-	uint16_t low;           /* [o] the heap hears of it when used falls to
-				   this, which is less */
 	uint32_t carved;        /* [h] objects that may be in use or free */
 	uint16_t marked;        /* [h] objects that ever were carved; others
 				   look */
@@ -141,6 +136,9 @@ struct ns_bin {
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
+/* What idle.c thinks of a heap. */
+enum ns_rest { NS_ACTIVE, NS_RESTING, NS_TRIMMED };
+
 /*
  * One thread's view of one node.  [o] the owner thread's, without a lock;
  * [h] under the lock, which the owner takes in every slow path, and fork
@@ -157,13 +155,12 @@ struct ns_heap {
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
-	bool trimmed;             /* [h] and it has trimmed since */
+	uint32_t rest;            /* [h] enum ns_rest */
 	uint32_t arrays;          /* [h] where the next array can be */
 	uint32_t allowed;         /* [h] bytes all its magazines may hold */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
-	/* [h] slabs that few objects are left in, and the next place */
-	struct ns_slab *thin[NS_THIN_MAX];
-	unsigned nthin;
+	uint32_t passing; /* [a] the owner is in a slab without a lock */
+	uint32_t halted;  /* [a] and shall not enter one: see idle.c */
 	uint16_t bin_of[NS_DIRECT_MAX / 16 + 1]; /* [I] size / 16, rounded up,
 						    to the offset of a bin */
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
@@ -387,7 +384,7 @@ unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 		      void **out, unsigned want);
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
 void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
-void ns_heap_thinned(struct ns_heap *h, struct ns_slab *s);
+void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
@@ -458,9 +455,13 @@ void ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c);
 
 /* idle.c: what the maintenance thread calls; true: there is more to do. */
 bool ns_idle_trim(void);
+bool ns_heap_halt(struct ns_heap *h);
+void ns_heap_go_on(struct ns_heap *h);
+void ns_park_mine(void);
 
 /* park.c: the free pages of slabs in depots. */
 bool ns_may_park(const struct ns_slab *s);
+bool ns_park(struct ns_slab *s);
 void ns_unpark(struct ns_slab *s);
 bool ns_park_knock(struct ns_slab *s);
 bool ns_depots_park(void); /* true: look again in a while */

@@ -78,7 +78,8 @@ heap_new(unsigned slot)
 		if (u == NULL)
 			return NULL;
 		h = (struct ns_heap *)(void *)ns_unit_addr(u);
-		if (!u->zero)
+		/* Most of it will never be used. */
+		if (!u->zero && ns_os_purge(h, NS_HEAP_UNITS * NS_UNIT) != 0)
 			memset(h, 0, NS_HEAP_HEADER);
 		ns_run_publish(u, NS_KIND_HEAP);
 	}
