@@ -20,6 +20,7 @@
 #define THREADS 6
 #define ROUNDS  1000000
 
+#if NS_RSEQ
 static struct stack {
 	uint32_t closed;
 	uint64_t word;
@@ -33,7 +34,6 @@ static struct item {
 static uint32_t twice, done;
 static uint64_t pops;
 
-#if NS_RSEQ
 static bool
 mine(struct ns_rseq_stack *at)
 {
