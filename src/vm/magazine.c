@@ -46,6 +46,12 @@ count(const struct ns_vm_magazine *g, bool zero)
 	return NS_RSEQ_COUNT(ns_load_relaxed(&g->word[zero]));
 }
 
+static unsigned
+max_of(const struct ns_vm_magazine *g)
+{
+	return ns_load_relaxed(&g->max);
+}
+
 static bool
 try_lock(struct ns_vm_magazine *g)
 {
@@ -92,7 +98,8 @@ find_home(struct ns_vm_magazine *g, uint32_t cpu)
 	window = ns_window_of(home);
 	ns_store_relaxed(
 	    &g->max, (uint32_t)ns_min(NS_VM_MAG_PAGES, BYTES >> ns_page_shift));
-	ns_store_relaxed(&g->home, (uint16_t)(home + 1));
+	/* Pairs with the acquire in mine: max is known. */
+	ns_store_release(&g->home, (uint16_t)(home + 1));
 	if (!ns_load_relaxed(&restarts))
 		return;
 	ns_store_relaxed(&g->window.base, window.base);
@@ -107,14 +114,18 @@ static struct ns_vm_magazine *
 mine(struct ns_rseq_stack *at, bool zero)
 {
 	struct ns_vm_magazine *g = ns_vm_mag_mine(at, zero);
+	unsigned home;
 
 	if (g == NULL)
 		return NULL;
-	if (ns_unlikely(ns_load_relaxed(&g->home) == 0))
+	home = ns_load_acquire(&g->home);
+	if (ns_unlikely(home == 0)) {
 		find_home(g, at->cpu);
-	if (ns_load_relaxed(&g->home) == NONE)
+		home = ns_load_relaxed(&g->home);
+	}
+	if (home == NONE)
 		return NULL;
-	at->gate[1] = &ns_vm_node(g->home - 1u, 0)->tight;
+	at->gate[1] = &ns_vm_node(home - 1, 0)->tight;
 	return g;
 }
 
@@ -144,7 +155,7 @@ push_locked(struct ns_vm_magazine *g, bool zero, struct vm_page *m)
 {
 	uint64_t word = ns_load_relaxed(&g->word[zero]);
 
-	if (NS_RSEQ_COUNT(word) >= g->max)
+	if (NS_RSEQ_COUNT(word) >= max_of(g))
 		return false;
 	g->page[zero][NS_RSEQ_COUNT(word)] = m;
 	ns_store_release(&g->word[zero], word + 1);
@@ -189,7 +200,7 @@ push(struct ns_vm_magazine *g, const struct ns_rseq_stack *at, bool zero,
 
 #if NS_RSEQ
 	if (ns_load_relaxed(&restarts))
-		return ns_rseq_push(at, g->max, m);
+		return ns_rseq_push(at, max_of(g), m);
 #endif
 	if (enter(g, at)) {
 		done = push_locked(g, zero, m);
@@ -221,7 +232,8 @@ shed(struct ns_vm_magazine *g, const struct ns_rseq_stack *at, bool zero)
 	struct ns_vm_node *n;
 	unsigned i;
 
-	for (i = 0; i < g->max / 2 && (page[i] = pop(g, at, zero)) != NULL; i++)
+	for (i = 0; i < max_of(g) / 2 && (page[i] = pop(g, at, zero)) != NULL;
+	     i++)
 		;
 	if (i == 0)
 		return;
@@ -243,9 +255,9 @@ ns_vm_mag_put(struct vm_page *m, bool zero)
 	struct ns_vm_magazine *g = mine(&at, zero);
 	uint8_t was = m->zero;
 
-	if (g == NULL || g->home - 1u != ns_slot_of(m))
+	if (g == NULL || ns_load_relaxed(&g->home) != ns_slot_of(m) + 1)
 		return false;
-	if (count(g, zero) >= g->max)
+	if (count(g, zero) >= max_of(g))
 		shed(g, &at, zero);
 	m->zero = zero;
 	ns_store_relaxed(&m->state, NS_VM_SPARE);
@@ -268,7 +280,7 @@ ns_vm_mag_fill(struct ns_vm_node *n, bool zero)
 	if (ns_list_empty(list) || (g = mine(&at, zero)) == NULL ||
 	    !is_of(g, n))
 		return;
-	while (count(g, zero) < g->max / 2 && !ns_list_empty(list) &&
+	while (count(g, zero) < max_of(g) / 2 && !ns_list_empty(list) &&
 	       ns_vm_held(n) > n->low + n->keep) {
 		m = ns_vm_take(n, zero);
 		if (push(g, &at, zero, m))

@@ -17,7 +17,7 @@
 struct ns_vm_magazine {
 	uint32_t lock;           /* [a] 0, or 1: taken, and closed */
 	uint16_t home;           /* [a] its slot + 1; 0: not known; or NONE */
-	uint32_t max;            /* [I] pages in a stack, once home is known */
+	uint32_t max;            /* [a] pages in a stack; set before home */
 	uint32_t *tight;         /* [a] the node's; NULL: not for sequences */
 	struct ns_window window; /* [a] the node's; size 0: likewise */
 	uint64_t word[2];        /* [a] os/rseq.h; [1]: zero pages */
@@ -94,7 +94,7 @@ ns_vm_mag_push(struct vm_page *m, bool zero)
 	was = m->zero;
 	m->zero = zero;
 	ns_store_relaxed(&m->state, NS_VM_SPARE);
-	if (ns_likely(ns_rseq_push(&at, g->max, m)))
+	if (ns_likely(ns_rseq_push(&at, ns_load_relaxed(&g->max), m)))
 		return true;
 	m->zero = was;
 	ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
