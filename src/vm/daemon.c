@@ -135,7 +135,8 @@ write_leading(struct ns_vm_writer *w)
 {
 	uint64_t since = ns_max(ns_os_now_ms(), 1);
 
-	ns_store_relaxed(&crew.writing, since);
+	/* Pairs with the CAS in depose_late: what is [d] is the next one's. */
+	ns_store_release(&crew.writing, since);
 	ns_vm_write(w);
 	return ns_cas_acq_rel(&crew.writing, &since, 0ul);
 }
@@ -150,7 +151,7 @@ launder(struct ns_vm_writer *w)
 		pages += w->n;
 		if (!write_leading(w))
 			return false;
-	} while (pages < LAUNDER && ns_vm_pick(w->node, w));
+	} while (pages < LAUNDER && ns_vm_pick(w->node, w, false));
 	return true;
 }
 
@@ -244,11 +245,14 @@ static bool
 found(bool must)
 {
 	static uint64_t retry_at; /* [a] ms */
-	uint64_t now = ns_os_now_ms();
 	uint32_t none = NONE;
+	uint64_t now;
 
-	if (ns_options.purge_thread == 0 || now < ns_load_relaxed(&retry_at) ||
+	if (ns_options.purge_thread == 0 ||
 	    (!must && ns_pools_committed() < START_BYTES))
+		return false;
+	now = ns_os_now_ms();
+	if (now < ns_load_relaxed(&retry_at))
 		return false;
 	if (!ns_cas_acq_rel(&crew.word, &none, (uint32_t)BUSY))
 		return true;
@@ -322,7 +326,7 @@ has_work(struct ns_vm_node *n, void *arg)
 static bool
 pick(struct ns_vm_node *n, void *arg)
 {
-	return ns_vm_pick(n, arg);
+	return ns_vm_pick(n, arg, true);
 }
 
 /*

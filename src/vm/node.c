@@ -285,8 +285,11 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 	}
 	is_short = ns_vm_is_short(n);
 	ns_unlock(&n->lock);
-	if (ns_unlikely(grew))
+	if (ns_unlikely(grew)) {
 		ns_maint_poke();
+		/* Missed when the process was too small for a daemon. */
+		missed |= ns_load_relaxed(&n->zero_missed);
+	}
 	if (ns_unlikely(missed || is_short))
 		ns_vm_daemon_call(is_short);
 	return m;

@@ -16,7 +16,10 @@
  *    and if too few clean ones are left the laundry is washed, a cluster at a
  *    time.
  * 2. A page that was referenced since the last look becomes active, wherever
- *    it is found.  That is its second chance.
+ *    it is found.  That is its second chance.  Where all pages are used all the
+ *    time there would be no room for any other: so a thread that waits, and
+ *    finds nothing else, looks *hard*, which is without regard to references;
+ *    and so does the daemon in the laundry.
  * 3. A page leaves its object under the object's lock, which is the
  *    program's.  So it is tried, under [q], where the object exists for sure
  *    (queue.c, 2), and a page whose object is locked, or which is busy, goes
@@ -33,19 +36,21 @@
 #include "vm/vm.h"
 
 #define BATCH  32u
-#define ROUNDS 3u   /* of a thread that waits for memory */
-#define SCAN   512u /* pages of a queue it looks at in each */
+#define SWEEPS 4u      /* from the highest act_count to 0, which is 7 */
+#define LOOKS  65536ul /* of a thread that waits: a millisecond or two */
 
 /* A look at some pages, under [q]. */
 struct scan {
 	struct ns_vm_node *n;
+	bool hard;          /* see 2 */
 	vm_object_t object; /* that the scan has locked, or NULL */
 };
 
 static void
-scan_begin(struct scan *s, struct ns_vm_node *n)
+scan_begin(struct scan *s, struct ns_vm_node *n, bool hard)
 {
 	s->n = n;
+	s->hard = hard;
 	s->object = NULL;
 	ns_lock(&n->qlock);
 }
@@ -104,7 +109,7 @@ is_no_candidate(struct scan *s, struct vm_page *m)
 		ns_vm_queue_move(m, PQ_NONE, false);
 		return true;
 	}
-	if (!has(m, PG_REFERENCED))
+	if (s->hard || !has(m, PG_REFERENCED))
 		return false;
 	clear_reference(m);
 	ns_store_relaxed(&m->act_count, NS_VM_ACT_INIT + NS_VM_ACT_USED);
@@ -127,6 +132,8 @@ age(struct scan *s, struct vm_page *m)
 		clear_reference(m);
 		count += NS_VM_ACT_USED;
 	}
+	if (s->hard)
+		count = 0;
 	ns_store_relaxed(&m->act_count, (uint8_t)count);
 	if (count > 0) {
 		ns_vm_queue_move(m, PQ_ACTIVE, false);
@@ -152,7 +159,7 @@ reclaim(struct scan *s, struct vm_page *m)
 		return false;
 	}
 	/* Nobody uses it now, nor finds it; but somebody may have before. */
-	if (has(m, PG_DIRTY | PG_REFERENCED) ||
+	if (has(m, s->hard ? PG_DIRTY : PG_DIRTY | PG_REFERENCED) ||
 	    ns_load_relaxed(&m->wire_count) != 0) {
 		vm_page_xunbusy(m);
 		return false;
@@ -181,17 +188,25 @@ first(struct ns_vm_node *n, uint8_t queue)
 	return ns_list_first(&n->queue[queue], struct vm_page, link);
 }
 
+/* Looks at active pages: all of them have aged then, if nobody used them. */
+static uint64_t
+sweeps(const struct ns_vm_node *n)
+{
+	return SWEEPS * queued(n, PQ_ACTIVE);
+}
+
 /* At most @max active pages are looked at, until @goal are inactive. */
 static void
-age_active(struct ns_vm_node *n, uint64_t goal, uint64_t max)
+age_active(struct ns_vm_node *n, uint64_t goal, uint64_t max, bool hard)
 {
 	struct scan s;
 	unsigned i;
 
 	while (max > 0 && queued(n, PQ_INACTIVE) < goal) {
-		scan_begin(&s, n);
-		max = ns_min(max, queued(n, PQ_ACTIVE));
-		for (i = 0; i < BATCH && max > 0; i++, max--)
+		scan_begin(&s, n, hard);
+		max = ns_min(max, sweeps(n));
+		for (i = 0; i < BATCH && max > 0 && queued(n, PQ_ACTIVE) > 0;
+		     i++, max--)
 			age(&s, first(n, PQ_ACTIVE));
 		scan_end(&s);
 	}
@@ -214,20 +229,17 @@ available(struct ns_vm_node *n)
  * Returns how many were reclaimed.
  */
 static unsigned
-scan_inactive(struct ns_vm_node *n, uint64_t goal, uint64_t max)
+scan_inactive(struct ns_vm_node *n, uint64_t goal, uint64_t max, bool hard)
 {
 	unsigned i, got = 0;
 	struct scan s;
 
 	while (max > 0 && available(n) < goal) {
-		scan_begin(&s, n);
-		for (i = 0; i < BATCH && max > 0; i++, max--) {
-			if (queued(n, PQ_INACTIVE) == 0) {
-				max = 0;
-				break;
-			}
+		scan_begin(&s, n, hard);
+		max = ns_min(max, queued(n, PQ_INACTIVE));
+		for (i = 0; i < BATCH && max > 0 && queued(n, PQ_INACTIVE) > 0;
+		     i++, max--)
 			got += reclaim(&s, first(n, PQ_INACTIVE));
-		}
 		scan_end(&s);
 	}
 	if (got > 0)
@@ -252,11 +264,11 @@ unsigned
 ns_vm_reclaim(struct ns_vm_node *n)
 {
 	uint64_t goal = available(n) + BATCH;
-	unsigned got = 0;
+	unsigned got = scan_inactive(n, goal, LOOKS, false);
 
-	for (unsigned i = 0; i < ROUNDS && got == 0; i++) {
-		age_active(n, inactive_goal(n), SCAN);
-		got = scan_inactive(n, goal, SCAN);
+	for (int hard = 0; hard < 2 && got == 0; hard++) {
+		age_active(n, 2 * BATCH, LOOKS, hard != 0);
+		got = scan_inactive(n, goal, LOOKS, hard != 0);
 	}
 	return got;
 }
@@ -345,7 +357,7 @@ wash(struct scan *s, struct vm_page *m, uint64_t now, struct ns_vm_writer *w)
 
 /* Pages of the laundry to write, into @w; false: there are none for now. */
 bool
-ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w)
+ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w, bool hard)
 {
 	uint64_t max = queued(n, PQ_LAUNDRY), now = ns_os_now_ms();
 	bool picked = false;
@@ -354,7 +366,7 @@ ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w)
 
 	w->node = n;
 	while (max > 0 && !picked) {
-		scan_begin(&s, n);
+		scan_begin(&s, n, hard);
 		max = ns_min(max, queued(n, PQ_LAUNDRY));
 		for (i = 0; i < BATCH && max > 0 && !picked; i++, max--)
 			picked = wash(&s, first(n, PQ_LAUNDRY), now, w);
@@ -404,6 +416,7 @@ enum ns_vm_verdict
 ns_vm_pageout(struct ns_vm_node *n, struct ns_vm_writer *w)
 {
 	uint64_t target;
+	bool hard;
 
 	if (look(n)) {
 		n->behind = true;
@@ -412,12 +425,13 @@ ns_vm_pageout(struct ns_vm_node *n, struct ns_vm_writer *w)
 	if (!n->behind)
 		return NS_VM_DONE;
 	target = ns_vm_target(n);
-	age_active(n, inactive_goal(n), queued(n, PQ_ACTIVE));
-	scan_inactive(n, 9 * target / 4, queued(n, PQ_INACTIVE));
+	age_active(n, inactive_goal(n), UINT64_MAX, false);
+	hard =
+	    scan_inactive(n, 9 * target / 4, UINT64_MAX, false) == 0 && look(n);
 	ns_vm_free_cached(n, 5 * target / 4);
 	n->behind = available(n) + queued(n, PQ_INACTIVE) < 4 * target &&
 		    queued(n, PQ_LAUNDRY) > 0;
-	if (n->behind && ns_vm_pick(n, w))
+	if (n->behind && ns_vm_pick(n, w, hard))
 		return NS_VM_WRITE;
 	return n->behind || look(n) ? NS_VM_BEHIND : NS_VM_DONE;
 }

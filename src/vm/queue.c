@@ -18,7 +18,7 @@
  * 5. act_count is a page's history: at each sweep over the active queue it is
  *    halved, and raised if the page was referenced since the last one; at 0
  *    the page goes.  A page that was just made active survives one sweep, one
- *    that is used all the time three after its last use.
+ *    that was used all the time two after its last use.
  */
 #include "vm/vm.h"
 

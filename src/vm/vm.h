@@ -469,7 +469,7 @@ enum ns_vm_verdict {
 bool ns_vm_is_short(const struct ns_vm_node *n); /* [v] */
 enum ns_vm_verdict ns_vm_pageout(struct ns_vm_node *n, struct ns_vm_writer *w);
 unsigned ns_vm_reclaim(struct ns_vm_node *n);
-bool ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w);
+bool ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w, bool hard);
 
 /* daemon.c */
 bool ns_vm_daemon_call(bool must);

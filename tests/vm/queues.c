@@ -5,6 +5,7 @@
  */
 #include "tests/vm/disk.h"
 
+#include <limits.h>
 #include <sys/mman.h>
 
 #define N VM_ALLOC_NORMAL
@@ -470,6 +471,96 @@ aging(void *arg)
 	free(d);
 }
 
+/* The kernel gives no more, without any limit of ours; and then it does. */
+static void
+refused_memory(void *arg)
+{
+	struct disk *d = disk_new();
+	struct ns_vm_stat st;
+	vm_object_t o;
+	vm_pindex_t at;
+	vm_page_t m;
+
+	boot(arg);
+	o = disk_object(d, DISK_BLOCKS);
+	for (at = 0; at < 2000; at++)
+		vm_page_xunbusy(new_page(o, at));
+	ns_os_inject(NS_OS_COMMIT, ENOMEM, 0, UINT_MAX);
+	VM_OBJECT_WLOCK(o);
+	for (; (m = vm_page_alloc(o, at, N)) != NULL; at++) {
+		vm_page_valid(m);
+		vm_page_xunbusy(m);
+	}
+	VM_OBJECT_WUNLOCK(o);
+	queue_all(o, at, PQ_INACTIVE);
+	CHECK_ERRNO(vm_page_alloc(NULL, 0, NORMAL), NULL, ENOMEM);
+	work();
+	st = stat_now();
+	CHECK(st.work.reclaimed > 0);
+	CHECK(st.free + st.reserve >= st.target);
+	CHECK(vm_page_alloc(NULL, 0, NORMAL) != NULL);
+	/* It is asked again before anything else is taken. */
+	ns_os_inject(NS_OS_COMMIT, 0, 0, 0);
+	while (stat_now().free + stat_now().reserve >= st.target)
+		REQUIRE(vm_page_alloc(NULL, 0, NORMAL) != NULL);
+	work();
+	CHECK_EQ(stat_now().work.reclaimed, st.work.reclaimed);
+	CHECK(stat_now().pages > st.pages);
+	vm_object_destroy(o);
+	free(d);
+}
+
+/* All pages are used all the time: there is still room for one more. */
+static uint32_t stop; /* [a] */
+
+static void *
+hammer(void *arg)
+{
+	vm_object_t o = arg;
+	vm_page_t m;
+
+	while (ns_load_relaxed(&stop) == 0)
+		for (vm_pindex_t at = 0; at < 2000; at++) {
+			m = vm_page_grab_unlocked(o, at,
+						  N | VM_ALLOC_SBUSY |
+						      VM_ALLOC_NOCREAT |
+						      VM_ALLOC_NOWAIT);
+			if (m == NULL)
+				continue;
+			vm_page_activate(m);
+			vm_page_reference(m);
+			vm_page_sunbusy(m);
+		}
+	return NULL;
+}
+
+static void
+all_hot(void *arg)
+{
+	struct disk *d = disk_new();
+	pthread_t thread;
+	vm_pindex_t count;
+	vm_object_t o;
+	vm_page_t m;
+
+	boot(arg);
+	o = full_node(d, &count, true);
+	queue_all(o, count, PQ_ACTIVE);
+	REQUIRE(pthread_create(&thread, NULL, hammer, o) == 0);
+	for (vm_pindex_t at = count; at < count + 500; at++) {
+		m = new_page(o, at);
+		if (at % 2 == 0)
+			vm_page_dirty(m);
+		vm_page_activate(m);
+		vm_page_xunbusy(m);
+	}
+	ns_store_relaxed(&stop, 1u);
+	pthread_join(thread, NULL);
+	vm_object_destroy(o);
+	ns_vm_check(0);
+	free(d);
+}
+
 /* Dirty pages are written, in clusters, before they go; none without. */
 static void
 laundering(void *arg)
@@ -661,11 +752,13 @@ main(void)
 	CASE(wiring, &one);
 	CASE(advice, &one);
 	CASE(rules, &one);
+	CASE(refused_memory, &one);
 	for (size_t i = 0; i < NS_ARRAY_LEN(small); i++) {
 		CASE(figures, &small[i]);
 		CASE(left_alone, &small[i]);
 		CASE(reclaiming, &small[i]);
 		CASE(aging, &small[i]);
+		CASE(all_hot, &small[i]);
 		CASE(laundering, &small[i]);
 		CASE(failing, &small[i]);
 		CASE(unswappable, &small[i]);
