@@ -27,14 +27,14 @@ typedef unsigned int gfp_t;
 /* What the caller can stand. */
 #define __GFP_DIRECT_RECLAIM ((gfp_t)0x0001u) /* may wait and reclaim */
 #define __GFP_KSWAPD_RECLAIM ((gfp_t)0x0002u) /* no meaning here */
-#define __GFP_IO             ((gfp_t)0x0004u) /* no meaning here */
-#define __GFP_FS             ((gfp_t)0x0008u) /* no meaning here */
+#define __GFP_IO             ((gfp_t)0x0004u) /* shrinkers, with both */
+#define __GFP_FS             ((gfp_t)0x0008u) /* of these two */
 #define __GFP_RECLAIM        (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
 
 /* What it wants. */
 #define __GFP_ZERO     ((gfp_t)0x0100u) /* zeroed object */
 #define __GFP_THISNODE ((gfp_t)0x0200u) /* this node or fail: no spill */
-#define __GFP_ACCOUNT  ((gfp_t)0x0400u) /* no meaning here */
+#define __GFP_ACCOUNT  ((gfp_t)0x0400u) /* charged: account.h */
 #define __GFP_NOWARN   ((gfp_t)0x0800u) /* no failure is ever printed */
 
 /* How often to try.  None of the three: reclaim once, as NORETRY. */

@@ -28,12 +28,16 @@ extern "C" {
 
 typedef unsigned int slab_flags_t;
 struct kmem_cache;
+struct numaslab_account; /* account.h */
 
 /* cache flags */
 #define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x0001u) /* align to cache lines */
 #define SLAB_PANIC         ((slab_flags_t)0x0002u) /* abort if create fails */
 #define SLAB_NO_COLOR      ((slab_flags_t)0x0004u) /* no color offsets */
-#define SLAB_NO_MERGE      ((slab_flags_t)0x0008u) /* none is ever merged */
+#define SLAB_NO_MERGE      ((slab_flags_t)0x0008u) /* own slabs: see below */
+#define SLAB_ACCOUNT       ((slab_flags_t)0x0020u) /* charged: account.h */
+#define SLAB_RECLAIM_ACCOUNT \
+	((slab_flags_t)0x0010u) /* a shrinker frees them: counted as such */
 
 /*
  * Debugging: each call then takes the slow path.  NUMASLAB_SLAB_DEBUG sets
@@ -56,6 +60,11 @@ struct kmem_cache;
  * @ctor:  NULL, or called once for each object when its slab is filled;
  *         it may allocate, but not from this cache.
  *
+ * Caches whose objects nobody could tell apart are merged: they share slabs, so
+ * that one's free objects serve the other, and a free to the wrong one of them
+ * is not noticed.  Not with SLAB_NO_MERGE, debug flags, a constructor or
+ * other such arguments, or when NUMASLAB_SLAB_MERGE=0.
+ *
  * Returns the cache, which the caller owns until kmem_cache_destroy, or
  * NULL with errno EINVAL (size, align, flags, name) or ENOMEM.  After
  * Linux's kmem_cache_create(9).
@@ -70,24 +79,48 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
  * the place of @align: kmem_cache_create(name, size, &args, flags).
  */
 struct kmem_cache_args {
-	unsigned int align;              /* bytes, as @align */
-	unsigned int freeptr_offset;     /* bytes; used with the next */
-	unsigned int use_freeptr_offset; /* 0 or 1 */
-	unsigned int no_color;           /* 0, or 1: as SLAB_NO_COLOR */
-	unsigned long limit;             /* objects in use; 0: no limit */
+	unsigned int align;               /* bytes, as @align */
+	unsigned int freeptr_offset;      /* bytes; used with the next */
+	unsigned int use_freeptr_offset;  /* 0 or 1 */
+	unsigned int no_color;            /* 0, or 1: as SLAB_NO_COLOR */
+	unsigned long limit;              /* objects in use; 0: no limit */
+	struct numaslab_account *account; /* pays for all; or NULL */
 	void (*ctor)(void *);
+	void (*dtor)(void *);        /* undoes it; or NULL */
+	const char *policy;          /* as NUMASLAB_POLICY has it, or NULL */
+	unsigned int sheaf_capacity; /* objects; 0: the library decides */
 };
 
 /*
  * kmem_cache_create_args - create a cache from @args, which is only read.
+ *
  * freeptr_offset is where in an object a free one may keep two words, though
  * a constructor made it: an object then needs no room behind it.  A multiple
  * of 8, and two words before the end of the object.
+ *
  * With a limit a request fails as if there was no memory while so many objects
  * are in use; each call then takes the slow path, to be counted.
+ *
+ * With a destructor, which takes a constructor, each object that was
+ * constructed is destroyed once, before its memory goes back to the node: in a
+ * later call on the cache, or when memory is short, as shrinkers are called
+ * (shrinker.h), with no lock held.  It may allocate and free, but not of this
+ * cache.
+ *
+ * policy says which nodes the cache's objects come from, unless a request names
+ * one: "local", "interleave", "bind=0,2-3" or "preferred=1" (numaslab(7)), in
+ * the place of the process's.  Each call then takes the slow path.
+ *
+ * sheaf_capacity is how many free objects a thread may keep at hand on a node;
+ * 8191 is the most.
+ *
+ * With an account each object is charged to it, as under SLAB_ACCOUNT, whoever
+ * allocates.
+ *
  * @args may be NULL.  Errors and ownership as above; EINVAL also for a
- * freeptr_offset that does not fit, and a no_color above 1.  After Linux's
- * kmem_cache_args.
+ * freeptr_offset that does not fit, a no_color above 1, a dtor without a ctor,
+ * and a policy that is malformed or names no node that the process may use.
+ * After Linux's kmem_cache_args; dtor is Solaris's, policy this library's.
  */
 struct kmem_cache *kmem_cache_create_args(const char *name, unsigned int size,
 					  const struct kmem_cache_args *args,
@@ -122,7 +155,8 @@ kmem_cache_create(const char *name, unsigned int size,
 /*
  * kmem_cache_destroy - give a cache's memory back and forget it.
  * NULL is ignored.  When objects are still live it says how many on
- * stderr, keeps them valid, and the cache's name is forgotten.
+ * stderr, keeps them valid, and the cache's name is forgotten.  Of merged
+ * caches only the last to be destroyed can tell.
  */
 void kmem_cache_destroy(struct kmem_cache *cache);
 
@@ -149,6 +183,9 @@ struct kmem_cache_stat {
 	unsigned int color_offset; /* bytes a slab's start moves on by */
 	unsigned int color_period; /* slabs until it is back; 1: no colors */
 	unsigned int color_cost;   /* bytes of a slab without objects for it */
+	unsigned int sheaf_capacity; /* objects a thread may keep at hand */
+	unsigned int aliases; /* other caches that share its slabs, counted
+				 in the figures below */
 	uint64_t slabs;
 	uint64_t objects; /* that the slabs have room for */
 	uint64_t active;  /* in use by the program */

@@ -71,7 +71,8 @@ struct numaslab_node_stat {
 	uint64_t local_frees;  /* objects freed by a thread at home here */
 	uint64_t remote_frees; /* objects freed by threads at home elsewhere */
 	uint64_t purged;       /* bytes given back to the OS, ever */
-	uint64_t spare[6];     /* 0 */
+	uint64_t reclaimable;  /* bytes of SLAB_RECLAIM_ACCOUNT caches */
+	uint64_t spare[5];     /* 0 */
 };
 
 /*

@@ -21,19 +21,20 @@
 #pragma GCC visibility push(hidden)
 
 enum ns_rank {
-	NS_RANK_WAKE = 1, /* page/reserve.c: who sets the library up */
-	NS_RANK_CACHES,   /* slab/cache.c: the list of all caches */
-	NS_RANK_REGISTRY, /* slab/thread.c: the list of all threads */
-	NS_RANK_HEAP,     /* slab/heap.c: a thread's slow paths; fork takes
-			     all of them, in registry order */
-	NS_RANK_DEPOT,    /* slab/slab.c: one cache's slabs on one node */
-	NS_RANK_OBJECTS,  /* vm/object.c: the list of all objects */
-	NS_RANK_QUEUE,    /* vm/queue.c: one node's queues; fork takes all */
-	NS_RANK_VM,       /* vm/: one node's free and cached pages; likewise */
-	NS_RANK_WIRE,     /* vm/wire.c: a page's wiring; fork takes all */
-	NS_RANK_PURGE,    /* page/pool.c: who purges a node; fork too */
-	NS_RANK_POOL,     /* page/pool.c: one node's extents; fork takes
-			     all of them, in slot order */
+	NS_RANK_WAKE = 1,  /* page/reserve.c: who sets the library up */
+	NS_RANK_CACHES,    /* slab/cache.c: the list of all caches */
+	NS_RANK_SHRINKERS, /* slab/shrinker.c: the list of all shrinkers */
+	NS_RANK_REGISTRY,  /* slab/thread.c: the list of all threads */
+	NS_RANK_HEAP,      /* slab/heap.c: a thread's slow paths; fork takes
+			      all of them, in registry order */
+	NS_RANK_DEPOT,     /* slab/slab.c: one cache's slabs on one node */
+	NS_RANK_OBJECTS,   /* vm/object.c: the list of all objects */
+	NS_RANK_QUEUE,     /* vm/queue.c: one node's queues; fork takes all */
+	NS_RANK_VM,        /* vm/: one node's free and cached pages; likewise */
+	NS_RANK_WIRE,      /* vm/wire.c: a page's wiring; fork takes all */
+	NS_RANK_PURGE,     /* page/pool.c: who purges a node; fork too */
+	NS_RANK_POOL,      /* page/pool.c: one node's extents; fork takes
+			      all of them, in slot order */
 	NS_RANK_MAX
 };
 

@@ -47,6 +47,7 @@ ns_figures_sum(const struct ns_node_figures *node, unsigned n,
 		sum->committed += node->committed;
 		sum->spilled += node->spilled;
 		sum->purged += node->purged;
+		sum->reclaimable += node->reclaimable;
 		sum->huge += node->huge;
 		sum->local_frees += node->local_frees;
 		sum->remote_frees += node->remote_frees;

@@ -232,6 +232,9 @@ void ns_pool_stat(unsigned slot, struct ns_pool_stat *st);
 /* Count @bytes on @slot that were asked of another node. */
 void ns_pool_count_spill(unsigned slot, size_t bytes);
 
+/* @units more (or less) of @slot hold objects that a shrinker may free. */
+void ns_pool_count_reclaimable(unsigned slot, int64_t units);
+
 /* Units that could still be given out by @slot without spilling. */
 size_t ns_pool_available(unsigned slot);
 

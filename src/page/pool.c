@@ -510,6 +510,12 @@ ns_pool_count_spill(unsigned slot, size_t bytes)
 	ns_add_relaxed(&ns_pools[slot].spilled, bytes);
 }
 
+void
+ns_pool_count_reclaimable(unsigned slot, int64_t units)
+{
+	ns_add_relaxed(&ns_pools[slot].reclaimable, (uint64_t)units);
+}
+
 /* Returns units [at, at + n) of a pool; true when it began to retain. */
 static bool
 give(struct ns_pool *p, size_t at, size_t n, bool clean)

@@ -46,6 +46,7 @@ struct ns_pool {
 	uint64_t spilled;          /* [a] bytes here asked for elsewhere */
 	uint64_t purged;           /* [a] units given back, ever */
 	uint64_t full_extents;     /* [a] written under [p] */
+	uint64_t reclaimable;      /* [a] units that shrinkers may empty */
 	uint32_t partial_map;      /* [p] which partial lists have members */
 	uint32_t range_map;        /* [p] which range lists have members */
 	struct ns_list partial[NS_EXTENT_UNITS]; /* [p] */

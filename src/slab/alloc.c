@@ -41,9 +41,8 @@ ns_alloc_mid(size_t size)
 	return alloc_slow(size);
 }
 
-/* The class whose objects are aligned to @align and hold @size; 0: none. */
-static unsigned
-aligned_class(size_t align, size_t size)
+unsigned
+ns_aligned_class(size_t align, size_t size)
 {
 	size_t n = ns_round_up(ns_max(size, 1), align);
 	unsigned c;
@@ -59,7 +58,7 @@ aligned_class(size_t align, size_t size)
 void *
 ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp)
 {
-	unsigned c = aligned_class(align, size);
+	unsigned c = ns_aligned_class(align, size);
 	void *p;
 
 	if (c == 0)
@@ -94,7 +93,7 @@ ns_alloc_aligned(size_t align, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	c = aligned_class(align, size);
+	c = ns_aligned_class(align, size);
 	if (c == 0)
 		return ns_large_alloc(size, align, NS_NO_SLOT, 0);
 	return alloc_class(c, 0);
@@ -108,7 +107,7 @@ ns_good_size(size_t align, size_t size)
 	if (size > PTRDIFF_MAX - NS_UNIT || align > PTRDIFF_MAX - size ||
 	    ns_init() != 0)
 		return 0;
-	c = aligned_class(ns_max(align, 16), size);
+	c = ns_aligned_class(ns_max(align, 16), size);
 	return c != 0 ? ns_caches[c].objsize
 		      : ns_round_up(ns_max(size, 1), ns_page_size);
 }

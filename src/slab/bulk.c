@@ -72,6 +72,28 @@ get_many(struct kmem_cache *c, size_t n, void **objs)
 	return i;
 }
 
+static void
+zero_many(const struct kmem_cache *c, size_t n, void **objs)
+{
+	for (size_t i = 0; i < n; i++)
+		memset(objs[i], 0, c->objsize);
+}
+
+/* Of the twin, if somebody pays. */
+static ns_cold int
+alloc_accounted(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
+{
+	const gfp_t done = __GFP_ACCOUNT | __GFP_ZERO;
+	struct kmem_cache *from = ns_cache_accounted(c);
+	int got = 0;
+
+	if (from != NULL)
+		got = kmem_cache_alloc_bulk(from, flags & ~done, n, objs);
+	if ((flags & __GFP_ZERO) != 0)
+		zero_many(c, (size_t)got, objs);
+	return got;
+}
+
 ns_export int
 kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 {
@@ -83,8 +105,12 @@ kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 		errno = EINVAL;
 		return 0;
 	}
-	if ((flags & ~NS_GFP_PLAIN) != 0 && !ns_gfp_ok(flags))
-		return 0;
+	if ((flags & ~NS_GFP_PLAIN) != 0) {
+		if (!ns_gfp_ok(flags))
+			return 0;
+		if ((flags & __GFP_ACCOUNT) != 0)
+			return alloc_accounted(c, flags, n, objs);
+	}
 	for (i = get_many(c, n, objs); i < n;
 	     i += get_many(c, n - i, objs + i)) {
 		objs[i] = kmem_cache_alloc(c, each);
@@ -97,8 +123,8 @@ kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 		}
 		i++;
 	}
-	for (i = 0; (flags & __GFP_ZERO) != 0 && i < n; i++)
-		memset(objs[i], 0, c->objsize);
+	if ((flags & __GFP_ZERO) != 0)
+		zero_many(c, n, objs);
 	return (int)n;
 }
 
@@ -110,6 +136,7 @@ ns_inline size_t
 mark_many(const struct ns_heap *h, const struct kmem_cache *c, size_t n,
 	  void **objs, void **top)
 {
+	const uint32_t bin = c->bin;
 	const struct ns_slab *s;
 	struct ns_free *f;
 	size_t i;
@@ -117,7 +144,7 @@ mark_many(const struct ns_heap *h, const struct kmem_cache *c, size_t n,
 	for (i = 0; i < n; i++) {
 		s = ns_slab_in(&h->window, objs[i]);
 		f = ns_free_of(c, objs[i]);
-		if (ns_unlikely(!ns_is_object_of(s, c, objs[i]) ||
+		if (ns_unlikely(!ns_is_object_of(s, bin, objs[i]) ||
 				f->mark == s->mark))
 			break;
 		f->mark = s->mark;
@@ -129,7 +156,7 @@ mark_many(const struct ns_heap *h, const struct kmem_cache *c, size_t n,
 
 /* Pushes the first of @objs on the magazine, then gives others to slabs. */
 static size_t
-put_many(const struct kmem_cache *c, size_t n, void **objs)
+put_many(struct kmem_cache *c, size_t n, void **objs)
 {
 	struct ns_heap *h = ns_home;
 	struct ns_bin *bin;
@@ -150,6 +177,7 @@ put_many(const struct kmem_cache *c, size_t n, void **objs)
 		h->ticks++;
 		ns_heap_give(h, objs + i, (unsigned)given);
 		ns_unlock(&h->lock);
+		ns_slabs_settle(c);
 		i += given;
 	}
 	ns_owner_add(&h->frees, i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * slab/cache.c - kmem_cache: making and unmaking caches, and their objects.
+ * slab/cache.c - kmem_cache: making and unmaking caches.
  *
  * A cache's descriptor and its depots come from one run and are reused for
  * later caches, never given back: a thread that freed the last object of a
@@ -10,9 +10,8 @@
  * With a constructor an object keeps its state while it is free, so its link
  * is behind it; otherwise the link is in it.
  */
+#include "slab/account.h"
 #include "slab/debug.h"
-#include "slab/fast.h"
-#include "slab/gfp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -38,7 +37,7 @@ ns_depots_each(void (*fn)(struct ns_depot *))
 		struct kmem_cache *cache =
 		    ns_container_of(l, struct kmem_cache, link);
 
-		for (s = 0; s < ns_topo.nslots; s++)
+		for (s = 0; s < ns_topo.nslots && cache->root == cache; s++)
 			fn(&cache->depots[s]);
 	}
 }
@@ -75,7 +74,7 @@ more_descriptors(void)
 }
 
 /* The distance of objects, and where a free one keeps its link. */
-static int
+static void
 lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	slab_flags_t flags)
 {
@@ -101,10 +100,17 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	c->ctor = c->user_ctor = args->ctor;
 	c->limit = args->limit;
 	c->taken = c->requests = 0;
-	c->use = c->limit != 0 ? NS_USE_SPECIAL : NS_USE_CACHE;
+	c->dtor = args->dtor;
+	c->use = c->limit != 0 || (flags & SLAB_ACCOUNT) != 0 || c->placed
+		     ? NS_USE_SPECIAL
+		     : NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
-	return ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align,
-			      flags);
+	ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align, flags);
+	if (args->sheaf_capacity != 0) {
+		c->magazine = (uint32_t)ns_min(args->sheaf_capacity + 1ul,
+					       NS_MAGAZINE_MAX);
+		c->start = (uint32_t)ns_min(c->start, c->magazine - 1);
+	}
 }
 
 static bool
@@ -112,7 +118,7 @@ args_fit(unsigned size, const struct kmem_cache_args *args)
 {
 	if ((args->align != 0 && !ns_is_pow2(args->align)) ||
 	    args->align > 4096 || args->use_freeptr_offset > 1 ||
-	    args->no_color > 1)
+	    args->no_color > 1 || (args->dtor != NULL && args->ctor == NULL))
 		return false;
 	return !args->use_freeptr_offset ||
 	       (args->freeptr_offset % sizeof(void *) == 0 &&
@@ -120,15 +126,65 @@ args_fit(unsigned size, const struct kmem_cache_args *args)
 		size - args->freeptr_offset >= sizeof(struct ns_free));
 }
 
+/* A cache in the list of all; caches locked.  @policy may be NULL. */
+static struct kmem_cache *
+new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
+	  slab_flags_t flags, const struct ns_policy *policy)
+{
+	struct kmem_cache *c;
+	unsigned s;
+
+	if (ns_list_empty(&unused) && !more_descriptors())
+		return NULL;
+	c = ns_list_first(&unused, struct kmem_cache, link);
+	ns_list_remove(&c->link);
+	ns_format(c->name, sizeof(c->name), "%s", name);
+	c->args = *args;
+	c->root = c;
+	c->shares = 1;
+	c->named = true;
+	c->placed = policy != NULL;
+	if (policy != NULL)
+		c->policy = *policy;
+	c->last_slot = 0;
+	c->dead = NULL;
+	c->settling = 0;
+	c->twin = c->original = NULL;
+	c->account = args->account;
+	ns_account_get(c->account);
+	lay_out(c, size, args, flags);
+	for (s = 0; s < ns_topo.nslots; s++)
+		ns_depot_init(&c->depots[s], c, s);
+	ns_list_append(&ns_cache_list, &c->link);
+	return c;
+}
+
+/* For ns_cache_merge; NULL: a cache of its own, or no memory to merge it. */
+static struct kmem_cache *
+prepare_alias(const char *name, unsigned size,
+	      const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	struct kmem_cache *alias;
+
+	if (!ns_cache_may_merge(args, flags))
+		return NULL;
+	alias = kzalloc(sizeof(*alias), GFP_NOWAIT);
+	if (alias == NULL)
+		return NULL;
+	ns_format(alias->name, sizeof(alias->name), "%s", name);
+	lay_out(alias, size, args, flags);
+	return alias;
+}
+
 static int
 create(const char *name, unsigned size, const struct kmem_cache_args *args,
        slab_flags_t flags, struct kmem_cache **cache)
 {
-	const slab_flags_t known = SLAB_HWCACHE_ALIGN | SLAB_PANIC |
-				   SLAB_NO_COLOR | SLAB_NO_MERGE |
-				   NS_DEBUG_FLAGS;
-	struct kmem_cache *c = NULL;
-	unsigned s;
+	const slab_flags_t known =
+	    SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_COLOR | SLAB_NO_MERGE |
+	    SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT | NS_DEBUG_FLAGS;
+	struct kmem_cache *alias;
+	struct ns_policy policy;
 
 	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
 	    !args_fit(size, args) || (flags & ~known) != 0)
@@ -136,20 +192,61 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 	if (ns_init() != 0)
 		return ENOMEM;
 	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
+	if (args->account != NULL)
+		flags |= SLAB_ACCOUNT;
+	if (args->policy != NULL && ns_policy_read(args->policy, &policy) != 0)
+		return EINVAL;
 	ns_debug_prepare(flags);
+	*cache = alias = prepare_alias(name, size, args, flags);
 	ns_lock(&ns_caches_lock);
-	if (!ns_list_empty(&unused) || more_descriptors()) {
-		c = ns_list_first(&unused, struct kmem_cache, link);
-		ns_list_remove(&c->link);
-		ns_format(c->name, sizeof(c->name), "%s", name);
-		lay_out(c, size, args, flags);
-		for (s = 0; s < ns_topo.nslots; s++)
-			ns_depot_init(&c->depots[s], c, s);
-		ns_list_append(&ns_cache_list, &c->link);
+	if (alias != NULL)
+		*cache = ns_cache_merge(alias);
+	if (*cache == NULL)
+		*cache = new_cache(name, size, args, flags,
+				   args->policy != NULL ? &policy : NULL);
+	ns_unlock(&ns_caches_lock);
+	if (*cache != alias)
+		kfree(alias);
+	return *cache != NULL ? 0 : ENOMEM;
+}
+
+/* The same cache with SLAB_ACCOUNT; it goes when @c goes. */
+static struct kmem_cache *
+make_twin(struct kmem_cache *c)
+{
+	struct kmem_cache *twin;
+	char name[sizeof(c->name)];
+
+	ns_lock(&ns_caches_lock);
+	twin = c->twin;
+	if (twin == NULL) {
+		ns_format(name, sizeof(name), "%s-cg", c->name);
+		twin = new_cache(name, c->objsize, &c->args,
+				 c->flags | SLAB_ACCOUNT,
+				 c->placed ? &c->policy : NULL);
+		if (twin != NULL)
+			twin->original = c;
+		/* Pairs with the acquire in ns_cache_accounted. */
+		ns_store_release(&c->twin, twin);
 	}
 	ns_unlock(&ns_caches_lock);
-	*cache = c;
-	return c != NULL ? 0 : ENOMEM;
+	return twin;
+}
+
+struct kmem_cache *
+ns_cache_accounted(struct kmem_cache *c)
+{
+	struct kmem_cache *twin;
+
+	if ((c->flags & SLAB_ACCOUNT) != 0 || ns_account_for(NULL) == NULL)
+		return c;
+	c = c->root;
+	twin = ns_load_acquire(&c->twin);
+	if (twin == NULL)
+		twin = make_twin(c);
+	if (twin == NULL)
+		errno = ENOMEM;
+	return twin;
 }
 
 ns_export struct kmem_cache *
@@ -220,41 +317,151 @@ live_objects(struct kmem_cache *c)
 	return live;
 }
 
-ns_export void
-kmem_cache_destroy(struct kmem_cache *c)
+/* Gives back all it can; the objects that are left, which it tells of. */
+static uint64_t
+drain(struct kmem_cache *c)
 {
 	uint64_t live;
 
 	if (c == NULL)
-		return;
+		return 0;
 	drain_heaps(c);
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		ns_depot_clean(&c->depots[s]);
+	ns_slabs_settle(c);
 	live = live_objects(c);
-	if (live != 0) {
-		/* They stay valid, so the descriptor does. */
+	if (live != 0)
 		ns_debug_leaks(c);
-		ns_warn("kmem_cache_destroy(%s): %lu objects are still live",
-			c->name, (unsigned long)live);
-		return;
-	}
+	return live;
+}
+
+void
+ns_caches_settle(void)
+{
+	struct ns_list *l;
+
 	ns_lock(&ns_caches_lock);
+	ns_list_for_each (l, &ns_cache_list) {
+		struct kmem_cache *c =
+		    ns_container_of(l, struct kmem_cache, link);
+
+		if (ns_load_relaxed(&c->dead) == NULL)
+			continue;
+		ns_store_relaxed(&c->settling, c->settling + 1);
+		ns_unlock(&ns_caches_lock);
+		ns_slabs_settle(c);
+		ns_lock(&ns_caches_lock);
+		if (c->settling != 0) /* else this is fork()'s child */
+			ns_store_relaxed(&c->settling, c->settling - 1);
+		ns_os_wake(&c->settling);
+	}
+	ns_unlock(&ns_caches_lock);
+}
+
+void
+ns_caches_fork_child(void)
+{
+	struct ns_list *l;
+
+	ns_lock_init(&ns_caches_lock, NS_RANK_CACHES);
+	ns_list_for_each (l, &ns_cache_list)
+		ns_container_of(l, struct kmem_cache, link)->settling = 0;
+}
+
+/* Until no thread is in its destructor; caches locked, and not meanwhile. */
+static void
+wait_settled(struct kmem_cache *c)
+{
+	uint32_t n;
+
+	while ((n = c->settling) != 0) {
+		ns_unlock(&ns_caches_lock);
+		ns_os_sleep_on(&c->settling, n, UINT64_MAX);
+		ns_lock(&ns_caches_lock);
+	}
+}
+
+static void
+forget(struct kmem_cache *c)
+{
+	if (c == NULL)
+		return;
+	ns_account_put(c->account);
+	ns_lock(&ns_caches_lock);
+	wait_settled(c);
+	c->named = false;
 	ns_list_remove(&c->link);
 	ns_list_push(&unused, &c->link);
 	ns_unlock(&ns_caches_lock);
 }
 
+/* One name less; true: it was the last. */
+static bool
+unname(struct kmem_cache *c)
+{
+	struct kmem_cache *root = c->root;
+	bool last;
+
+	ns_lock(&ns_caches_lock);
+	if (!c->named || c->original != NULL)
+		ns_fatal("kmem_cache_destroy(%s): destroyed already, or not "
+			 "made by kmem_cache_create",
+			 c->name);
+	c->named = false;
+	ns_store_relaxed(&root->shares, root->shares - 1);
+	last = root->shares == 0;
+	if (last && root->twin != NULL)
+		root->twin->named = false;
+	if (c != root)
+		ns_list_remove(&c->link);
+	ns_unlock(&ns_caches_lock);
+	return last;
+}
+
+static void
+destroy_root(struct kmem_cache *c, const char *name)
+{
+	uint64_t live = drain(c) + drain(c->twin);
+
+	if (live != 0) {
+		/* They stay valid, so the descriptors do. */
+		ns_warn("kmem_cache_destroy(%s): %lu objects are still live",
+			name, (unsigned long)live);
+		return;
+	}
+	forget(c->twin);
+	forget(c);
+}
+
+ns_export void
+kmem_cache_destroy(struct kmem_cache *c)
+{
+	bool alias;
+
+	if (c == NULL)
+		return;
+	alias = c != c->root;
+	if (unname(c))
+		destroy_root(c->root, c->name);
+	if (alias)
+		kfree(c);
+}
+
 ns_export int
 kmem_cache_shrink(struct kmem_cache *c)
 {
+	struct kmem_cache *twin = ns_load_acquire(&c->root->twin);
 	uint64_t slabs = 0;
 	unsigned s;
 
+	if (twin != NULL)
+		slabs = (uint64_t)kmem_cache_shrink(twin);
 	ns_thread_abandon(ns_home->thread, c);
 	for (s = 0; s < ns_topo.nslots; s++) {
 		ns_depot_clean(&c->depots[s]);
 		slabs += ns_load_relaxed(&c->depots[s].total_slabs);
 	}
+	ns_slabs_settle(c);
 	return slabs != 0;
 }
 
@@ -268,145 +475,4 @@ ns_export const char *
 kmem_cache_name(struct kmem_cache *c)
 {
 	return c->name;
-}
-
-/* Objects. */
-
-ns_inline void *
-pop_from(struct ns_heap *h, const struct kmem_cache *c)
-{
-	if (ns_unlikely(c->id >= h->nbins))
-		return NULL;
-	return ns_bin_pop(&h->bin[c->id], c->link_off);
-}
-
-/* Of a cache whose objects are watched or counted. */
-static void *
-alloc_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
-{
-	void *obj = NULL;
-
-	if (!ns_debug_charge(c)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	obj = ns_cache_alloc(c, slot, gfp);
-	if (obj != NULL)
-		ns_debug_alloc(c, obj);
-	else
-		ns_debug_uncharge(c);
-	return obj;
-}
-
-/* No object at hand: here the flags matter. */
-static ns_noinline void *
-alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
-{
-	struct ns_retry r = { .gfp = flags };
-	void *obj;
-
-	if (ns_unlikely(ns_is_special(c)) && ns_debug_fails(c, flags)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	do
-		obj = ns_unlikely(ns_is_special(c))
-			  ? alloc_special(c, slot, r.gfp)
-			  : ns_cache_alloc(c, slot, r.gfp);
-	while (ns_unlikely(obj == NULL) && ns_retry(&r));
-	return obj;
-}
-
-/* With flags that are more than how hard to try. */
-static ns_noinline void *
-alloc_flagged(struct kmem_cache *c, struct ns_heap *h, unsigned slot,
-	      gfp_t flags)
-{
-	void *obj;
-
-	if (!ns_gfp_ok(flags))
-		return NULL;
-	if ((flags & __GFP_ZERO) != 0 && c->user_ctor != NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
-	obj = h != NULL ? pop_from(h, c) : NULL;
-	if (obj == NULL)
-		obj = alloc_slow(c, slot, flags);
-	if ((flags & __GFP_ZERO) != 0 && obj != NULL)
-		memset(obj, 0, c->objsize);
-	return obj;
-}
-
-ns_inline void *
-alloc_at(struct kmem_cache *c, struct ns_heap *h, unsigned slot, gfp_t flags)
-{
-	void *obj = NULL;
-
-	if (ns_unlikely((flags & ~NS_GFP_PLAIN) != 0))
-		return alloc_flagged(c, h, slot, flags);
-	if (ns_likely(h != NULL))
-		obj = pop_from(h, c);
-	return ns_likely(obj != NULL) ? obj : alloc_slow(c, slot, flags);
-}
-
-ns_export void *
-kmem_cache_alloc(struct kmem_cache *c, gfp_t flags)
-{
-	struct ns_heap *h = ns_home;
-
-	return alloc_at(c, ns_at_home(h) ? h : NULL, NS_NO_SLOT, flags);
-}
-
-static ns_noinline void *
-alloc_node_slow(struct kmem_cache *c, gfp_t flags, int node)
-{
-	unsigned slot;
-
-	if (node == NUMA_NO_NODE)
-		return kmem_cache_alloc(c, flags);
-	slot = ns_slot_of_node(node);
-	return slot != NS_NO_SLOT ? alloc_at(c, NULL, slot, flags) : NULL;
-}
-
-ns_export void *
-kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
-{
-	void *obj = NULL;
-
-	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0))
-		obj = pop_from(ns_heap_on(node), c);
-	return ns_likely(obj != NULL) ? obj : alloc_node_slow(c, flags, node);
-}
-
-ns_export void *
-kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
-{
-	return kmem_cache_alloc(c, flags | __GFP_ZERO);
-}
-
-ns_export void
-kmem_cache_free(struct kmem_cache *c, void *obj)
-{
-	struct ns_heap *h = ns_home;
-	struct ns_slab *s = ns_slab_in(&h->window, obj);
-	struct ns_unit *u;
-
-	if (ns_likely(ns_is_object_of(s, c, obj) && c->id < h->nbins)) {
-		ns_free_home(h, s, obj, c->link_off);
-		return;
-	}
-	if (obj == NULL)
-		return;
-	u = ns_run_of(obj);
-	if (u == NULL || u->kind != NS_KIND_SLAB)
-		ns_bad_free(obj, "not an object of a cache");
-	s = (struct ns_slab *)(void *)u;
-	if (s->cache != c) {
-		ns_debug_about(s, obj);
-		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
-			 "node %d)",
-			 obj, c->name, s->cache->name, numaslab_node_of(obj));
-	}
-	ns_slab_free(obj);
 }

@@ -20,7 +20,7 @@
  * The room is what division leaves over; where objects are small enough that
  * 1/64 of the slab holds one, at least that much.
  */
-#include "slab/slab.h"
+#include "slab/account.h"
 
 #include "base/options.h"
 
@@ -93,6 +93,16 @@ set_colors(struct kmem_cache *c, unsigned bytes)
 	c->ncolors = room / step + 1;
 }
 
+/* With a note of who pays for each object, of which there are no more. */
+static unsigned
+account_lead(const struct kmem_cache *c, unsigned bytes)
+{
+	unsigned n = bytes / (unsigned)ns_account_price(c) + 1;
+
+	return (unsigned)ns_round_up(
+	    c->lead + n * sizeof(struct numaslab_account *), c->align);
+}
+
 /*
  * @size is the distance of objects, of which they use @objsize; a cache line
  * more where that spreads them.  Returns 0 or -EINVAL.
@@ -103,21 +113,23 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 {
 	if (size == 0 || size > NS_SLAB_MAX + 8192u)
 		return -EINVAL;
+	if (is_spread(size, align, flags))
+		size += NS_CACHELINE;
+	c->size = size;
 	c->objsize = objsize;
 	c->align = align;
 	c->flags = flags;
 	for (c->units = 1; c->units < NS_SLAB_UNITS; c->units *= 2)
 		if ((c->units << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
 			break;
-	if (is_spread(size, align, flags))
-		size += NS_CACHELINE;
-	c->size = size;
 	c->magazine = (size < SMALL ? SMALL_BYTES : MAGAZINE_BYTES) / size;
 	c->magazine = (uint32_t)ns_max(c->magazine, LARGE_COUNT);
 	c->magazine = (uint32_t)ns_min(c->magazine, LARGE_BYTES / size);
 	c->magazine = (uint32_t)ns_min(c->magazine, NS_MAGAZINE_MAX);
 	c->start = (uint32_t)ns_min(START_BYTES / size, START_MAX);
 	c->start = (uint32_t)ns_max(c->start, START_MIN);
+	if ((flags & SLAB_ACCOUNT) != 0)
+		c->lead = account_lead(c, c->units << NS_UNIT_SHIFT);
 	c->inverse = UINT64_MAX / size + 1 + ns_is_pow2(size);
 	set_colors(c, (c->units << NS_UNIT_SHIFT) - c->lead);
 	return 0;
@@ -128,7 +140,7 @@ void
 ns_cache_name_bin(struct kmem_cache *c, unsigned id)
 {
 	c->id = id;
-	c->bin = (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
+	c->bin = ns_bin_offset(id);
 }
 
 uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1];
@@ -144,9 +156,11 @@ ns_classes_init(struct ns_depot *depots, unsigned nslots)
 
 		if (c < NS_NSIZES && is_spread(size, 1, 0))
 			align = NS_CACHELINE;
+		cache->root = cache;
+		cache->shares = 1;
 		ns_cache_name_bin(cache, c);
-		ns_cache_setup(cache, size, size,
-			       (unsigned)ns_min(align, COLOR_SPAN), 0);
+		cache->args.align = (unsigned)ns_min(align, COLOR_SPAN);
+		ns_cache_setup(cache, size, size, cache->args.align, 0);
 		ns_format(cache->name, sizeof(cache->name), "kmalloc-%u",
 			  cache->size);
 		cache->depots = depots + c * nslots;

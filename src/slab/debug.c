@@ -18,6 +18,8 @@
  */
 #include "slab/debug.h"
 
+#include "slab/account.h"
+
 #include "base/options.h"
 
 #include <execinfo.h>
@@ -248,13 +250,22 @@ ns_debug_fails(struct kmem_cache *c, gfp_t gfp)
 	       ns_add_relaxed(&c->requests, 1ul) % ns_options.failslab == 0;
 }
 
+/* A limit is one for a cache and its twin. */
+static struct kmem_cache *
+counted_by(struct kmem_cache *c)
+{
+	return c->original != NULL ? c->original : c;
+}
+
 bool
 ns_debug_charge(struct kmem_cache *c)
 {
-	uint64_t taken = ns_load_relaxed(&c->taken);
+	uint64_t taken;
 
 	if (c->limit == 0)
 		return true;
+	c = counted_by(c);
+	taken = ns_load_relaxed(&c->taken);
 	do
 		if (taken >= c->limit)
 			return false;
@@ -266,7 +277,7 @@ void
 ns_debug_uncharge(struct kmem_cache *c)
 {
 	if (c->limit != 0)
-		ns_sub_relaxed(&c->taken, 1ul);
+		ns_sub_relaxed(&counted_by(c)->taken, 1ul);
 }
 
 void
@@ -285,10 +296,10 @@ void
 ns_debug_free(const struct ns_slab *s, void *obj)
 {
 	struct kmem_cache *c = s->cache;
-	size_t off = (size_t)((char *)obj - s->first);
+	uint32_t i = ns_index_of(s, obj);
 
-	if (off % s->size != 0 ||
-	    off / s->size >= ns_load_relaxed(&s->marked) ||
+	if (s->first + (size_t)i * s->size != (char *)obj ||
+	    i >= ns_load_relaxed(&s->marked) ||
 	    ns_free_of(c, obj)->mark == s->mark) {
 		ns_debug_about(s, obj);
 		return;
@@ -299,6 +310,9 @@ ns_debug_free(const struct ns_slab *s, void *obj)
 		ns_track_set(ns_track_of(c, obj) + 1);
 	trace(c, "free", obj);
 	ns_debug_uncharge(c);
+	if ((c->flags & SLAB_ACCOUNT) != 0)
+		ns_account_uncharge(*ns_account_of(s, obj),
+				    ns_account_price(c));
 }
 
 void

@@ -84,12 +84,11 @@ ns_is_object(const struct ns_slab *s, const void *obj)
 	return ns_is_below(s, obj, ns_load_relaxed(&s->bound));
 }
 
-/* And of cache @c: what kmem_cache_free() may take. */
+/* And of the caches with the bin at @bin: what kmem_cache_free() may take. */
 ns_inline bool
-ns_is_object_of(const struct ns_slab *s, const struct kmem_cache *c,
-		const void *obj)
+ns_is_object_of(const struct ns_slab *s, uint32_t bin, const void *obj)
 {
-	return s != NULL && s->cache == c &&
+	return s != NULL && s->bin == bin &&
 	       ns_is_below(s, obj, ns_load_relaxed(&s->user_bound));
 }
 
@@ -106,16 +105,16 @@ ns_slab_in(const struct ns_window *w, const void *obj)
 
 /*
  * Frees @obj of the slab that @s is a copy of, on the node of @home, the home
- * heap: into the magazine; or, when frees pass it by and the slab is the
- * heap's, there, unless idle.c is at work on the heap.  Stores are atomic where
- * two compilers would make one of them, which is slower.
+ * heap, with its bin @at: into the magazine; or, when frees pass it by and the
+ * slab is the heap's, there, unless idle.c is at work on the heap.  Stores are
+ * atomic where two compilers would make one of them, which is slower.
  */
 ns_inline void
-ns_free_home(struct ns_heap *home, struct ns_slab *s, void *obj,
+ns_free_home(struct ns_heap *home, struct ns_slab *s, uint32_t at, void *obj,
 	     uint32_t link_off)
 {
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
-	struct ns_bin *bin = ns_bin_at(home, s->bin);
+	struct ns_bin *bin = ns_bin_at(home, at);
 	void **top = bin->top;
 	uint64_t mark = s->mark;
 	bool emptied;
@@ -162,7 +161,7 @@ ns_free_fast(void *p)
 	struct ns_slab *s = ns_slab_in(&h->window, p);
 
 	if (ns_likely(s != NULL && ns_is_object(s, p)))
-		ns_free_home(h, s, p, 0);
+		ns_free_home(h, s, s->bin, p, 0);
 	else
 		ns_free_slow(p);
 }

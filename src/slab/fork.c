@@ -13,7 +13,7 @@
  * Handlers that were registered before ours run in between, and may allocate:
  * the forking thread passes the locks, which it holds (base/lock.c).
  */
-#include "slab/slab.h"
+#include "slab/gfp.h"
 
 #include <pthread.h>
 
@@ -77,6 +77,7 @@ prepare(void)
 	ns_lock(&ns_wake_lock);
 	if (ns_is_awake()) {
 		ns_lock(&ns_caches_lock);
+		ns_shrinkers_lock();
 		ns_lock(&ns_registry_lock);
 		each_heap(lock_heap);
 		ns_depots_each(lock_depot);
@@ -100,6 +101,7 @@ parent(void)
 		ns_depots_each(unlock_depot);
 		each_heap(unlock_heap);
 		ns_unlock(&ns_registry_lock);
+		ns_shrinkers_unlock();
 		ns_unlock(&ns_caches_lock);
 	}
 	ns_unlock(&ns_wake_lock);
@@ -121,7 +123,8 @@ child(void)
 		ns_depots_each(reset_depot);
 		each_heap(reset_heap);
 		ns_lock_init(&ns_registry_lock, NS_RANK_REGISTRY);
-		ns_lock_init(&ns_caches_lock, NS_RANK_CACHES);
+		ns_shrinkers_fork_child();
+		ns_caches_fork_child();
 		ns_registry_adopt_others();
 	}
 }

@@ -19,10 +19,21 @@
 /* No flag contradicts another, and none is unknown; else errno is EINVAL. */
 bool ns_gfp_ok(gfp_t gfp);
 
+/* May the program's code run for it: shrinkers, an account's over()? */
+ns_inline bool
+ns_gfp_may_call(gfp_t gfp)
+{
+	const gfp_t all = __GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_FS;
+
+	return (gfp & all) == all;
+}
+
 /* A request that failed, and what was done about it so far. */
 struct ns_retry {
-	gfp_t gfp;       /* what to try with the next time */
-	unsigned rounds; /* of reclaim */
+	gfp_t gfp;         /* what to try with the next time */
+	unsigned slot;     /* asked for, or NS_NO_SLOT: home */
+	unsigned rounds;   /* of reclaim */
+	unsigned priority; /* what the round's shrinking is down to */
 };
 
 /*
@@ -30,6 +41,18 @@ struct ns_retry {
  * to be tried again.  The caller holds no lock.
  */
 bool ns_retry(struct ns_retry *r);
+
+/*
+ * shrinker.c: asks all shrinkers for objects of @slot, or of all nodes
+ * (NS_NO_SLOT): the more, the lower @priority is, from 12 to 0.  Returns how
+ * many they freed; 0 inside a shrinker.  No lock held.
+ */
+#define NS_SHRINK_PRIORITIES 13u
+unsigned long ns_shrink(gfp_t gfp, unsigned slot, unsigned priority);
+bool ns_is_shrinking(void);   /* this thread is in a shrinker */
+void ns_shrinkers_lock(void); /* fork.c */
+void ns_shrinkers_unlock(void);
+void ns_shrinkers_fork_child(void);
 
 #pragma GCC visibility pop
 #endif

@@ -42,6 +42,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	for (i = 0; i < n; i++)
 		ns_bin_reset(&h->bin[i]);
 	h->nbins = n;
+	h->bins_end = ns_bin_offset(n);
 }
 
 /* Taking. */
@@ -185,7 +186,7 @@ renew(struct ns_slab *s)
 	if (s->cache->ctor != NULL)
 		return;
 	ns_store_release(&s->free, NULL);
-	ns_store_relaxed(&s->parked, (uint16_t)0);
+	ns_store_relaxed(&s->parked, 0u);
 	ns_slab_set_carved(s, 0);
 }
 
@@ -244,9 +245,12 @@ give_up(struct ns_slab *s)
 void
 ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
 {
+	struct kmem_cache *c = s->cache;
+
 	ns_lock(&h->lock);
 	emptied(h, s);
 	ns_unlock(&h->lock);
+	ns_slabs_settle(c);
 }
 
 /*

@@ -22,7 +22,7 @@ add_slot(const struct kmem_cache *c, unsigned slot, struct kmem_cache_stat *st)
 {
 	struct ns_node_figures f;
 
-	ns_figures_of_cache(slot, c, &f);
+	ns_figures_of_cache(slot, c->root, &f);
 	st->slabs += f.slabs;
 	st->active += f.live / c->size;
 }
@@ -47,6 +47,8 @@ kmem_cache_stat(struct kmem_cache *c, int node, struct kmem_cache_stat *st)
 		.color_offset = c->ncolors > 1 ? c->color_step : 0,
 		.color_period = c->ncolors,
 		.color_cost = color_cost(c),
+		.sheaf_capacity = c->magazine - 1,
+		.aliases = ns_load_relaxed(&c->root->shares) - 1,
 	};
 	for (; slot < end; slot++)
 		add_slot(c, slot, st);
@@ -58,6 +60,7 @@ kmem_cache_stat(struct kmem_cache *c, int node, struct kmem_cache_stat *st)
 ns_export int
 kmem_cache_for_each(int (*fn)(struct kmem_cache *cache, void *arg), void *arg)
 {
+	struct kmem_cache *c;
 	struct ns_list *l;
 	int stop = 0;
 
@@ -69,7 +72,9 @@ kmem_cache_for_each(int (*fn)(struct kmem_cache *cache, void *arg), void *arg)
 	ns_list_for_each (l, &ns_cache_list) {
 		if (stop != 0)
 			break;
-		stop = fn(ns_container_of(l, struct kmem_cache, link), arg);
+		c = ns_container_of(l, struct kmem_cache, link);
+		if (c->named)
+			stop = fn(c, arg);
 	}
 	ns_unlock(&ns_caches_lock);
 	return stop;

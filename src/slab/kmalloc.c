@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/kmalloc.c - the kmalloc family, and the node facts of numaslab.h. */
+#include "slab/account.h"
 #include "slab/fast.h"
 #include "slab/gfp.h"
 
@@ -8,25 +9,64 @@
 #include <errno.h>
 #include <string.h>
 
+/* A power of two is aligned to itself. */
+static size_t
+alignment(size_t size)
+{
+	return ns_is_pow2(size) ? size : 1;
+}
+
 /* The block itself, on @slot or at home. */
+static void *
+alloc_block(size_t size, unsigned slot, gfp_t flags)
+{
+	struct ns_retry r = { .gfp = flags, .slot = slot };
+	void *p;
+
+	do
+		p = ns_alloc_on(size, alignment(size), slot, r.gfp);
+	while (p == NULL && ns_retry(&r));
+	return p;
+}
+
+/* For the thread's account: an object of the class's twin, or a run. */
+static void *
+alloc_charged(size_t size, unsigned slot, gfp_t flags)
+{
+	struct numaslab_account *payer = ns_account_for(NULL);
+	unsigned class = ns_aligned_class(alignment(size), size);
+	size_t bytes = ns_round_up(size, ns_page_size);
+	void *p;
+
+	if (class != 0)
+		return ns_cache_alloc_flagged(&ns_caches[class], NULL, slot,
+					      flags);
+	if (!ns_account_charge(payer, bytes, flags)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	p = alloc_block(size, slot, flags);
+	if (p != NULL)
+		ns_large_charged(p, payer);
+	else
+		ns_account_uncharge(payer, bytes);
+	return p;
+}
+
 static ns_noinline void *
 alloc_slow(size_t size, unsigned slot, gfp_t flags)
 {
-	struct ns_retry r = { .gfp = flags };
-	void *p;
-
 	if ((flags & ~NS_GFP_PLAIN) != 0 && !ns_gfp_ok(flags))
 		return NULL;
 	if (size == 0)
 		return ZERO_SIZE_PTR;
-	if (size > PTRDIFF_MAX) { /* no waiting helps */
+	if (size > PTRDIFF_MAX || ns_init() != 0) { /* no waiting helps */
 		errno = ENOMEM;
 		return NULL;
 	}
-	do
-		p = ns_alloc_on(size, ns_is_pow2(size) ? size : 1, slot, r.gfp);
-	while (p == NULL && ns_retry(&r));
-	return p;
+	if ((flags & __GFP_ACCOUNT) != 0 && ns_account_for(NULL) != NULL)
+		return alloc_charged(size, slot, flags);
+	return alloc_block(size, slot, flags);
 }
 
 ns_export void *
@@ -141,7 +181,7 @@ krealloc(const void *p, size_t size, gfp_t flags)
 	old = ns_usable_size(p);
 	if (size <= old && size > old / 2)
 		return (void *)p;
-	if ((flags & (__GFP_ZERO | __GFP_THISNODE)) == 0) {
+	if ((flags & (__GFP_ZERO | __GFP_THISNODE | __GFP_ACCOUNT)) == 0) {
 		q = ns_realloc((void *)p, size);
 		if (q != NULL)
 			return q;
@@ -231,6 +271,7 @@ numaslab_node_stat(int node, struct numaslab_node_stat *st)
 		.local_frees = f.local_frees,
 		.remote_frees = f.remote_frees,
 		.purged = f.purged,
+		.reclaimable = f.reclaimable,
 	};
 	return 0;
 }

@@ -6,22 +6,34 @@
  * only pointer that can be freed.  A block grows in place when the units
  * behind it are free, which at the end of a node's span they mostly are.
  */
+#include "slab/account.h"
 #include "slab/gfp.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The size a block can be used to: whole system pages. */
-static size_t *
-size_of(struct ns_unit *u)
+struct large {
+	size_t size; /* a block can be used to: whole system pages */
+	struct numaslab_account *payer; /* or NULL */
+};
+
+static struct large *
+large_of(struct ns_unit *u)
 {
-	return (size_t *)(void *)u->body;
+	return (struct large *)(void *)u->body;
 }
 
 size_t
 ns_large_size(struct ns_unit *u)
 {
-	return *size_of(u);
+	return large_of(u)->size;
+}
+
+/* @payer was charged with the block's size. */
+void
+ns_large_charged(void *p, struct numaslab_account *payer)
+{
+	large_of(ns_unit_of(p))->payer = payer;
 }
 
 static size_t
@@ -53,7 +65,7 @@ ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp)
 		errno = ENOMEM;
 		return NULL;
 	}
-	*size_of(u) = ns_round_up(ns_max(size, 1), ns_page_size);
+	large_of(u)->size = ns_round_up(ns_max(size, 1), ns_page_size);
 	if ((gfp & __GFP_ZERO) != 0 && !u->zero)
 		memset(ns_unit_addr(u), 0, (size_t)u->nunits << NS_UNIT_SHIFT);
 	ns_run_publish(u, NS_KIND_LARGE);
@@ -67,21 +79,22 @@ ns_large_free(struct ns_unit *u, void *p)
 	if (p != ns_unit_addr(u))
 		ns_bad_free(p, "not the start of a block");
 	ns_count_free(p);
+	ns_account_uncharge(large_of(u)->payer, large_of(u)->size);
 	ns_run_free(u, false);
 }
 
-/* In place, or not at all. */
+/* In place, or not at all, as what was charged to somebody. */
 bool
 ns_large_resize(struct ns_unit *u, size_t size)
 {
 	size_t n = units_for(size);
 
-	if (size > PTRDIFF_MAX || n > UINT32_MAX)
+	if (size > PTRDIFF_MAX || n > UINT32_MAX || large_of(u)->payer != NULL)
 		return false;
 	if (n < u->nunits)
 		ns_run_shrink(u, n);
 	else if (n > u->nunits && !ns_run_grow(u, n))
 		return false;
-	*size_of(u) = ns_round_up(size, ns_page_size);
+	large_of(u)->size = ns_round_up(size, ns_page_size);
 	return true;
 }

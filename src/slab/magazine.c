@@ -93,6 +93,7 @@ ns_bin_of(struct ns_heap *h, const struct kmem_cache *c)
 	while (ns_unlikely(h->nbins <= c->id)) {
 		ns_bin_reset(&h->bin[h->nbins]);
 		ns_owner_add(&h->nbins, 1);
+		h->bins_end = ns_bin_offset(h->nbins);
 	}
 	h->bin[c->id].size = c->size; /* ids are used again */
 	return &h->bin[c->id];
@@ -362,7 +363,8 @@ alloc_spilled(struct ns_heap *home, struct kmem_cache *c, unsigned flags)
 	unsigned i;
 
 	for (i = 1; i < ns_topo.nslots; i++) {
-		if (!ns_policy_permits(order[i]))
+		if (c->placed ? !ns_policy_allows(&c->policy, order[i])
+			      : !ns_policy_permits(order[i]))
 			continue;
 		h = ns_heap_get(order[i]);
 		obj = h != NULL ? refill(h, c, flags) : NULL;
@@ -390,6 +392,7 @@ ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 		if (ns_unlikely(obj == NULL) && (gfp & __GFP_THISNODE) == 0)
 			obj = alloc_spilled(h, c, flags);
 	}
+	ns_slabs_settle(c);
 	if (ns_unlikely(obj == NULL)) {
 		errno = ENOMEM;
 		return NULL;
@@ -419,18 +422,32 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	ns_unlock(&h->lock);
 }
 
+/* Gives @obj back right away. */
+static void
+give_home(void *obj, unsigned slot)
+{
+	struct ns_heap *h = ns_home;
+
+	h = h->thread != NULL ? h->thread->slot[slot].heap : NULL;
+	if (h != NULL)
+		ns_lock(&h->lock);
+	ns_heap_give(h, &obj, 1);
+	if (h != NULL)
+		ns_unlock(&h->lock);
+}
+
 void
 ns_check_object(const struct ns_slab *s, const void *obj)
 {
-	size_t off = (size_t)((const char *)obj - s->first);
+	uint32_t i = ns_index_of(s, obj);
 
-	if (off % s->size != 0)
+	if (s->first + (size_t)i * s->size != (const char *)obj)
 		ns_bad_free(obj, "not the start of an object");
-	if (off / s->size < ns_load_relaxed(&s->marked) &&
+	if (i < ns_load_relaxed(&s->marked) &&
 	    (ns_is_parked(s, obj) ||
 	     ns_free_of(s->cache, (void *)obj)->mark == s->mark))
 		ns_bad_free(obj, "already free");
-	if (off / s->size >= ns_load_relaxed(&s->carved))
+	if (i >= ns_load_relaxed(&s->carved))
 		ns_bad_free(obj, "never allocated");
 }
 
@@ -439,22 +456,18 @@ void
 ns_slab_free(void *obj)
 {
 	struct ns_slab *s = ns_slab_of(obj);
+	struct kmem_cache *c = s->cache;
 	struct ns_heap *h = ns_home;
-	bool special = ns_is_special(s->cache);
+	bool special = ns_is_special(c);
 
 	if (ns_unlikely(special))
 		ns_debug_free(s, obj);
 	ns_check_object(s, obj);
 	ns_count_free(obj);
-	ns_free_of(s->cache, obj)->mark = s->mark;
-	if (h->slot == s->slot && !special) {
+	ns_free_of(c, obj)->mark = s->mark;
+	if (h->slot == s->slot && !special)
 		keep(h, s, obj);
-		return;
-	}
-	h = h->thread != NULL ? h->thread->slot[s->slot].heap : NULL;
-	if (h != NULL)
-		ns_lock(&h->lock);
-	ns_heap_give(h, &obj, 1);
-	if (h != NULL)
-		ns_unlock(&h->lock);
+	else
+		give_home(obj, s->slot);
+	ns_slabs_settle(c);
 }

@@ -15,28 +15,34 @@
  *    every free of its objects looks at the bits.
  * 4. In a depot, the slab is OWNED by the maintenance thread meanwhile, for as
  *    long as it holds the depot's lock: a few slabs at a time.
- * 5. Slabs of one unit, of malloc's classes.  In longer ones objects are larger
- *    than pages, and few; a kmem_cache's user may rely on what a freed object
- *    holds.
+ * 5. Slabs of up to 32 pages, of malloc's classes.  In longer ones objects are
+ *    few; a kmem_cache's user may rely on what a freed object holds.
  */
 #include "slab/slab.h"
 
 #include <string.h>
 
-#define PAGES_MAX 16u
+#define PAGES_MAX 32u
 #define LOOKS     64u /* at slabs, and */
 #define PARKS     4u  /* times given back, while holding a depot's lock */
 #define VISIT_MAX 256u
 #define KNOCKS    4u      /* frees that wake a parked slab up */
 #define DONE      0x8000u /* in seen: nothing more to do at this count */
 
+static size_t
+slab_bytes(const struct ns_slab *s)
+{
+	return (size_t)s->nunits << NS_UNIT_SHIFT;
+}
+
 bool
 ns_may_park(const struct ns_slab *s)
 {
-	return s->cache->use == NS_USE_MALLOC && s->nunits == 1;
+	return s->cache->use == NS_USE_MALLOC &&
+	       slab_bytes(s) <= PAGES_MAX * ns_page_size;
 }
 
-/* Adds what of [from, to) lies in each page; offsets in the unit. */
+/* Adds what of [from, to) lies in each page; offsets in the slab. */
 static void
 add(size_t *fill, size_t from, size_t to)
 {
@@ -49,34 +55,35 @@ add(size_t *fill, size_t from, size_t to)
 }
 
 /* The pages in which nothing is in use. */
-static uint16_t
+static uint32_t
 free_pages(const struct ns_slab *s)
 {
 	const char *base =
 	    ns_unit_addr((const struct ns_unit *)(const void *)s);
 	size_t fill[PAGES_MAX] = { 0 }, at = (size_t)(s->first - base);
-	uint16_t pages = 0;
+	uint32_t pages = 0;
 
 	add(fill, 0, at);
-	add(fill, at + (size_t)s->carved * s->size, NS_UNIT);
+	add(fill, at + (size_t)s->carved * s->size, slab_bytes(s));
 	for (void *p = s->free; p != NULL; p = ns_free_next(s->cache, p)) {
 		at = (size_t)((char *)p - base);
 		add(fill, at, at + s->size);
 	}
-	for (unsigned i = 0; i < NS_UNIT / ns_page_size; i++)
+	for (unsigned i = 0; i < slab_bytes(s) / ns_page_size; i++)
 		if (fill[i] == ns_page_size)
-			pages = (uint16_t)(pages | 1u << i);
+			pages |= 1u << i;
 	return pages;
 }
 
 static void
-purge(const struct ns_slab *s, uint16_t pages)
+purge(const struct ns_slab *s, uint32_t pages)
 {
 	char *base = ns_unit_addr((const struct ns_unit *)(const void *)s);
 	unsigned n, i;
 
 	for (i = 0; i < PAGES_MAX; i += n) {
-		for (n = 0; (pages >> (i + n) & 1) != 0; n++)
+		for (n = 0; i + n < PAGES_MAX && (pages >> (i + n) & 1) != 0;
+		     n++)
 			;
 		/* One that cannot be given back keeps what it has. */
 		if (n != 0)
@@ -89,7 +96,7 @@ purge(const struct ns_slab *s, uint16_t pages)
 static bool
 park(struct ns_slab *s, void **last)
 {
-	uint16_t pages = free_pages(s);
+	uint32_t pages = free_pages(s);
 	void *p, *next;
 
 	p = s->free;
@@ -140,7 +147,7 @@ ns_unpark(struct ns_slab *s)
 		ns_free_link(s->cache, obj, s->free);
 		s->free = obj;
 	}
-	ns_store_relaxed(&s->parked, (uint16_t)0);
+	ns_store_relaxed(&s->parked, 0u);
 	ns_slab_set_carved(s, s->carved);
 }
 

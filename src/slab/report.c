@@ -75,11 +75,10 @@ tell(const struct ns_slab *s, const char *obj)
 void
 ns_debug_about(const struct ns_slab *s, const void *p)
 {
-	size_t i = (size_t)((const char *)p - s->first) / s->size;
+	uint32_t i = ns_index_of(s, p);
 
-	if (ns_is_special(s->cache) && (const char *)p >= s->first &&
-	    i < ns_load_relaxed(&s->marked))
-		tell(s, s->first + i * s->size);
+	if (ns_is_special(s->cache) && i < ns_load_relaxed(&s->marked))
+		tell(s, s->first + (size_t)i * s->size);
 }
 
 static void

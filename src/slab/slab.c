@@ -45,7 +45,13 @@
  * 5. The count includes objects that are in no list: those of parked pages
  *    (park.c), which whoever adopts the slab puts back.
  *
- * 6. ABA: a push is a CAS of the whole word.  If the word returned to the
+ * 6. A destructor runs without a lock, but slabs are deleted under some.  So a
+ *    slab of a cache that has one is buried first, and goes in the next call on
+ *    the cache that holds none, or when memory is short.  What died otherwise
+ *    (a thread ended, malloc looked after its heap) waits for that.  fork()'s
+ *    child loses what another thread was just destructing.
+ *
+ * 7. ABA: a push is a CAS of the whole word.  If the word returned to the
  *    same state, head and count, then the list again begins with that head,
  *    so the link that the pusher wrote is right.
  *
@@ -180,21 +186,36 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	if (u == NULL)
 		return NULL;
 	color = ns_add_relaxed(&d->next_color, 1u) % c->ncolors;
-	s->cache = c;
+	s->cache = c->root;
 	s->size = c->size;
 	s->nobj = (uint16_t)c->nobj;
-	s->parked = s->seen = 0;
+	s->parked = 0;
+	s->seen = 0;
 	s->inverse = c->inverse;
 	s->mark = new_mark();
 	s->bin = (uint16_t)c->bin;
 	s->spare = (uint16_t)(c->size - c->objsize);
 	s->first = ns_unit_addr(u) + c->lead + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);
+	if ((c->flags & SLAB_RECLAIM_ACCOUNT) != 0)
+		ns_pool_count_reclaimable(slot, c->units);
 	for (i = 1; i < c->units; i++)
 		memcpy((char *)(s + i) + COPIED, (char *)s + COPIED,
 		       NS_CACHELINE - COPIED);
 	ns_run_publish(u, NS_KIND_SLAB);
 	return s;
+}
+
+/* Deleted but for its objects.  A stack that is taken as a whole: no ABA. */
+static void
+bury(struct ns_slab *s)
+{
+	struct kmem_cache *c = s->cache;
+	struct ns_slab *top = ns_load_relaxed(&c->dead);
+
+	do
+		s->free = top;
+	while (!ns_cas_release(&c->dead, &top, s));
 }
 
 /* All objects are free and the slab is the caller's. */
@@ -204,10 +225,30 @@ ns_slab_delete(struct ns_slab *s)
 	if (ns_unlikely(ns_is_special(s->cache)))
 		ns_debug_slab_gone(s);
 	ns_store_relaxed(&s->owner, NULL);
-	ns_store_relaxed(&s->parked, (uint16_t)0);
+	ns_store_relaxed(&s->parked, 0u);
 	set_bounds(s, 0);
 	ns_sub_relaxed(&depot_of(s)->total_slabs, 1ul);
-	ns_run_free((struct ns_unit *)(void *)s, false);
+	if ((s->cache->flags & SLAB_RECLAIM_ACCOUNT) != 0)
+		ns_pool_count_reclaimable(s->slot, -(int64_t)s->cache->units);
+	if (s->cache->dtor != NULL)
+		bury(s);
+	else
+		ns_run_free((struct ns_unit *)(void *)s, false);
+}
+
+/* The destructor's turn: no lock is held, and nobody else has the slabs. */
+void
+ns_slabs_destruct(struct kmem_cache *c)
+{
+	/* Pairs with the CAS in bury. */
+	struct ns_slab *s = ns_xchg_acquire(&c->dead, NULL), *next;
+
+	for (; s != NULL; s = next) {
+		next = s->free;
+		for (uint32_t i = 0; i < s->carved; i++)
+			c->dtor(s->first + (size_t)i * s->size);
+		ns_run_free((struct ns_unit *)(void *)s, false);
+	}
 }
 
 /*

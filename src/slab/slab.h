@@ -88,14 +88,14 @@ struct ns_slab {
 	uint64_t remote;        /* [a] state, list and count: see slab.c */
 	struct ns_heap *owner;  /* [a] written by the owner, others compare */
 	void *free;             /* [o] free list, the last freed first */
+	uint32_t carved;        /* [h] objects that may be in use or free */
+	uint32_t parked;        /* [d] pages given back; others look (park.c) */
 	uint16_t used;          /* [o] objects not in free: allocated, or in
 				   magazines, or freed by others and not
 				   collected */
-	uint32_t carved;        /* [h] objects that may be in use or free */
 	uint16_t marked;        /* [h] objects that ever were carved; others
 				   look */
 	uint16_t nobj;          /* [I] */
-	uint16_t parked;        /* [d] pages given back; others look (park.c) */
 	uint16_t seen;          /* [a] of park.c */
 	struct ns_list link;    /* [h] bin's list, or [d] depot's */
 	struct ns_depot *depot; /* [a] written under the depot's lock */
@@ -152,6 +152,7 @@ struct ns_heap {
 	uint64_t frees;           /* [o] frees that took the fast path */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	uint32_t nbins;           /* [o] bins from here on were never used */
+	uint32_t bins_end;        /* [o] and where they begin */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
 	uint32_t seen;            /* [h] ticks when idle.c came by last */
@@ -166,6 +167,13 @@ struct ns_heap {
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
 };
 _Static_assert(offsetof(struct ns_heap, bin) == NS_HEAP_HEADER, "header");
+
+/* Where bin @id is in a heap. */
+ns_inline uint32_t
+ns_bin_offset(uint32_t id)
+{
+	return (uint32_t)(NS_HEAP_HEADER + id * sizeof(struct ns_bin));
+}
 
 /* What one thread has and did on one node. */
 struct ns_thread_slot {
@@ -217,9 +225,24 @@ struct kmem_cache {
 	uint64_t limit;    /* [I] objects in use at most, or 0 */
 	uint64_t taken;    /* [a] objects in use, if there is a limit */
 	uint64_t requests; /* [a] under SLAB_FAILSLAB */
-	struct ns_depot *depots; /* [I] by slot */
-	struct ns_list link;     /* [c] the list of all caches */
-	char name[32];           /* [I] */
+	struct numaslab_account *account; /* [I] its own, or NULL */
+	struct kmem_cache *root; /* [I] itself, or what it is merged into */
+	uint32_t shares;         /* [a] of a root: its names, written under
+				    [c]; 0: it is being destroyed */
+	bool named;              /* [c] not destroyed yet */
+	bool placed;             /* [I] by a policy of its own, which is */
+	struct ns_policy policy; /* [I] this */
+	uint32_t last_slot;      /* [a] where interleave is */
+	void (*dtor)(void *);    /* [I] or NULL */
+	uint32_t settling;       /* [a] ns_caches_settle is at it, so often;
+				    written under [c] */
+	struct ns_slab *dead;    /* [a] a stack, of those that wait for it */
+	struct kmem_cache *twin; /* [a] for __GFP_ACCOUNT, or NULL */
+	struct kmem_cache *original; /* [I] whose twin it is, or NULL */
+	struct kmem_cache_args args; /* [I] it was made with */
+	struct ns_depot *depots;     /* [I] by slot */
+	struct ns_list link;         /* [c] the list of all caches */
+	char name[32];               /* [I] */
 };
 
 /*
@@ -242,16 +265,6 @@ ns_free_of(const struct kmem_cache *c, void *obj)
 	return (struct ns_free *)((char *)obj + c->link_off);
 }
 
-/* Does @obj's page say that it is free? */
-ns_inline bool
-ns_is_parked(const struct ns_slab *s, const void *obj)
-{
-	uint16_t pages = ns_load_relaxed(&s->parked);
-	size_t at = ((uintptr_t)obj + s->cache->link_off) % NS_UNIT;
-
-	return ns_unlikely(pages != 0) && (pages >> at / ns_page_size & 1) != 0;
-}
-
 /*
  * Copies pointers to where no later ones are, one by one.  They were stored a
  * moment ago, behind stores to objects that are in no cache, and what loads
@@ -270,6 +283,18 @@ ns_slab_of(const void *obj)
 	return (struct ns_slab *)(void *)ns_unit_head(ns_unit_of(obj));
 }
 
+/* Does @obj's page say that it is free? */
+ns_inline bool
+ns_is_parked(const struct ns_slab *s, const void *obj)
+{
+	uint32_t pages = ns_load_relaxed(&s->parked);
+	const char *base =
+	    ns_unit_addr((const struct ns_unit *)(const void *)s);
+	size_t at = (size_t)((const char *)obj - base) + s->cache->link_off;
+
+	return ns_unlikely(pages != 0) && (pages >> at / ns_page_size & 1) != 0;
+}
+
 /* The class of a size from 1 to NS_SLAB_MAX. */
 ns_inline unsigned
 ns_class_of(size_t size)
@@ -284,6 +309,13 @@ ns_class_of(size_t size)
 	return 8 * l + (unsigned)(m >> (l - 3)) - 55;
 }
 
+/* Which object @p lies in; more than there are if it lies in none. */
+ns_inline uint32_t
+ns_index_of(const struct ns_slab *s, const void *p)
+{
+	return (uint32_t)((uintptr_t)p - (uintptr_t)s->first) / s->size;
+}
+
 ns_inline bool
 ns_is_special(const struct kmem_cache *c)
 {
@@ -294,6 +326,8 @@ ns_is_special(const struct kmem_cache *c)
 extern uint16_t ns_bin_map[NS_DIRECT_MAX / 16 + 1]; /* [I] every heap's copy */
 void ns_classes_init(struct ns_depot *depots, unsigned nslots);
 unsigned ns_exact_class(unsigned c); /* of a spread one */
+/* The class whose objects are aligned to @align and hold @size; 0: none. */
+unsigned ns_aligned_class(size_t align, size_t size); /* alloc.c */
 void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
@@ -358,6 +392,7 @@ void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void ns_large_free(struct ns_unit *u, void *p);
 size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);
+void ns_large_charged(void *p, struct numaslab_account *payer);
 
 /* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
@@ -424,6 +459,7 @@ struct ns_slab *ns_slab_new(struct kmem_cache *c, unsigned slot,
 			    unsigned flags);
 void ns_slab_set_carved(struct ns_slab *s, uint32_t carved);
 void ns_slab_delete(struct ns_slab *s);
+void ns_slabs_destruct(struct kmem_cache *c);
 enum ns_push ns_slab_push(struct ns_slab *s, void **objs, unsigned n);
 void *ns_slab_collect(struct ns_slab *s, uint32_t *count);
 bool ns_slab_let_go_full(struct ns_slab *s);
@@ -440,6 +476,14 @@ void ns_depot_clean(struct ns_depot *d);
 uint32_t ns_slab_pending(const struct ns_slab *s, bool *unowned);
 /* The depot of a new cache; its lock outlives caches and is the caller's. */
 void ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot);
+
+/* After a call on @c, with no lock held: its destructor's turn. */
+ns_inline void
+ns_slabs_settle(struct kmem_cache *c)
+{
+	if (ns_unlikely(ns_load_relaxed(&c->dead) != NULL))
+		ns_slabs_destruct(c);
+}
 
 /* thread.c: the registry of threads. */
 extern struct ns_lock ns_registry_lock; /* NS_RANK_REGISTRY: [r] */
@@ -466,7 +510,26 @@ void ns_unpark(struct ns_slab *s);
 bool ns_park_knock(struct ns_slab *s);
 bool ns_depots_park(void); /* true: look again in a while */
 
-/* cache.c */
+/*
+ * cache.c
+ *
+ * ns_cache_accounted - for __GFP_ACCOUNT: @c, or its twin if somebody is to pay
+ * for an object and @c's are not charged; NULL with ENOMEM: none can be made.
+ * ns_cache_alloc_flagged - an object, with flags that are more than how hard
+ * to try.
+ */
+void ns_caches_settle(void); /* every destructor's turn; no lock held */
+void ns_caches_fork_child(void);
+struct kmem_cache *ns_cache_accounted(struct kmem_cache *c);
+void *ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h,
+			     unsigned slot, gfp_t flags);
+
+/*
+ * merge.c.  ns_cache_merge - makes @alias, laid out as if it was a cache of
+ * its own, an alias of one that exists; or NULL.  Caches locked.
+ */
+bool ns_cache_may_merge(const struct kmem_cache_args *args, slab_flags_t flags);
+struct kmem_cache *ns_cache_merge(struct kmem_cache *alias);
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
 extern struct ns_list ns_cache_list;  /* [c] user caches */
 void ns_depots_each(void (*fn)(struct ns_depot *));
@@ -494,14 +557,15 @@ struct ns_root {
 	struct ns_list *threads; /* the registry's list */
 	struct ns_thread **dead; /* what exited threads counted */
 };
-#define NS_ROOT_VERSION 1u
+#define NS_ROOT_VERSION 2u
 
 /* In bytes; cached is what lies in magazines, which live is without. */
 struct ns_node_figures {
 	int node;
 	uint64_t live, cached, used, retained, committed, span, limit, spilled,
 	    purged;
-	uint64_t huge, local_frees, remote_frees, slabs, large_runs;
+	uint64_t huge, local_frees, remote_frees, slabs, large_runs,
+	    reclaimable;
 };
 
 /*

@@ -119,6 +119,7 @@ walk_pool(struct walk *w, unsigned slot)
 	f->limit = p.limit << NS_UNIT_SHIFT;
 	f->spilled = p.spilled;
 	f->purged = p.purged << NS_UNIT_SHIFT;
+	f->reclaimable = p.reclaimable << NS_UNIT_SHIFT;
 	f->huge = p.full_extents << NS_EXTENT_SHIFT;
 	return walk_units(w, &p, f);
 }

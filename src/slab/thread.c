@@ -20,6 +20,7 @@
  * 4. The registry's lock guards the list, the spares and the sums of the
  *    dead.  Heaps stay in the registry until they are abandoned.
  */
+#include "numaslab/account.h"
 #include "slab/slab.h"
 
 #include <errno.h>
@@ -191,6 +192,7 @@ thread_exit(void *arg)
 {
 	struct ns_thread *t = arg;
 
+	numaslab_account_use(NULL);
 	ns_home = &ns_heap_none;
 	ns_thread_abandon(t, NULL);
 	ns_lock(&ns_registry_lock);

@@ -105,9 +105,11 @@ print_members(FILE *out, const struct ns_node_figures *f)
 	fprintf(out,
 		"\"live\":%lu,\"used\":%lu,\"resident\":%lu,"
 		"\"retained\":%lu,\"committed\":%lu,\"spilled\":%lu,"
-		"\"purged\":%lu,\"local_frees\":%lu,\"remote_frees\":%lu",
+		"\"purged\":%lu,\"reclaimable\":%lu,"
+		"\"local_frees\":%lu,\"remote_frees\":%lu",
 		f->live, f->used, resident(f), f->retained, f->committed,
-		f->spilled, f->purged, f->local_frees, f->remote_frees);
+		f->spilled, f->purged, f->reclaimable, f->local_frees,
+		f->remote_frees);
 }
 
 static void

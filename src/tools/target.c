@@ -362,6 +362,7 @@ add_up(struct ns_snapshot *s)
 		sum->committed += f->committed;
 		sum->spilled += f->spilled;
 		sum->purged += f->purged;
+		sum->reclaimable += f->reclaimable;
 		sum->local_frees += f->local_frees;
 		sum->remote_frees += f->remote_frees;
 	}

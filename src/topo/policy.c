@@ -182,56 +182,60 @@ ns_policy_parse(const char *text, struct ns_policy *policy, size_t *pos,
 
 /* --- the machine's tables --- */
 
-/* Which slots the policy names; false when none of them may be used. */
 static bool
-choose(const struct ns_policy *policy)
+has_nodes(const struct ns_policy *policy)
 {
-	bool any = false;
-
-	for (unsigned s = 0; s < ns_topo.nslots; s++) {
-		chosen[s] =
-		    ns_topo.allowed[s] &&
-		    ns_mask_test(&policy->nodes, ns_topo.node_of_slot[s]);
-		any |= chosen[s];
-	}
-	return any;
+	return policy->mode == NS_POLICY_BIND ||
+	       policy->mode == NS_POLICY_PREFERRED;
 }
 
-static void
-fill_homes(void)
+/* The policy names it, and the process may use it. */
+static bool
+is_named(const struct ns_policy *policy, unsigned slot)
 {
-	const uint8_t *order;
-	unsigned s, i;
-
-	for (s = 0; s < ns_topo.nslots; s++) {
-		order = ns_topo_order(s);
-		for (i = 0; i < ns_topo.nslots && !chosen[order[i]]; i++)
-			;
-		home_of_slot[s] = order[i];
-	}
+	return ns_topo.allowed[slot] &&
+	       ns_mask_test(&policy->nodes, ns_topo.node_of_slot[slot]);
 }
 
-static void
-fill_ring(void)
+/* The nearest slot that the policy names; nslots when there is none. */
+static unsigned
+nearest(const struct ns_policy *policy, unsigned slot)
 {
-	unsigned s, t;
+	const uint8_t *order = ns_topo_order(slot);
 
-	for (s = 0; s < ns_topo.nslots; s++) {
-		t = s;
-		do {
-			t = (t + 1) % ns_topo.nslots;
-		} while (!ns_topo.allowed[t] && t != s);
-		next_slot[s] = (uint8_t)t;
-	}
+	for (unsigned i = 0; i < ns_topo.nslots; i++)
+		if (is_named(policy, order[i]))
+			return order[i];
+	return ns_topo.nslots;
+}
+
+static unsigned
+next_allowed(unsigned slot)
+{
+	unsigned t = slot;
+
+	do {
+		t = (t + 1) % ns_topo.nslots;
+	} while (!ns_topo.allowed[t] && t != slot);
+	return t;
+}
+
+static bool
+is_possible(const struct ns_policy *policy)
+{
+	return !has_nodes(policy) || nearest(policy, 0) < ns_topo.nslots;
 }
 
 static void
 install(const struct ns_policy *policy)
 {
-	if (policy->mode == NS_POLICY_INTERLEAVE)
-		fill_ring();
-	else if (policy->mode != NS_POLICY_LOCAL)
-		fill_homes();
+	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		next_slot[s] = (uint8_t)next_allowed(s);
+		if (!has_nodes(policy))
+			continue;
+		chosen[s] = is_named(policy, s);
+		home_of_slot[s] = (uint8_t)nearest(policy, s);
+	}
 	ns_policy.nodes = policy->nodes;
 	/* Pairs with the acquire in mode(). */
 	ns_store_release(&ns_policy.mode, policy->mode);
@@ -250,9 +254,7 @@ ns_policy_init(void)
 	if (ns_policy_parse(text, &policy, &pos, &why) != 0) {
 		ns_warn("NUMASLAB_POLICY=%s: %s at position %zu; local holds",
 			text, why, pos + 1);
-	} else if ((policy.mode == NS_POLICY_BIND ||
-		    policy.mode == NS_POLICY_PREFERRED) &&
-		   !choose(&policy)) {
+	} else if (!is_possible(&policy)) {
 		ns_warn("NUMASLAB_POLICY=%s: this process may not use any "
 			"such node at position %zu; local holds",
 			text, (size_t)(strchr(text, '=') - text) + 2);
@@ -297,5 +299,33 @@ ns_policy_permits(unsigned slot)
 {
 	if (mode() == NS_POLICY_BIND)
 		return chosen[slot];
+	return ns_topo.allowed[slot];
+}
+
+int
+ns_policy_read(const char *text, struct ns_policy *policy)
+{
+	const char *why;
+	size_t pos;
+
+	if (ns_policy_parse(text, policy, &pos, &why) != 0 ||
+	    !is_possible(policy))
+		return -EINVAL;
+	return 0;
+}
+
+unsigned
+ns_policy_pick(const struct ns_policy *policy, unsigned here, unsigned last)
+{
+	if (policy->mode == NS_POLICY_INTERLEAVE)
+		return next_allowed(last);
+	return has_nodes(policy) ? nearest(policy, here) : here;
+}
+
+bool
+ns_policy_allows(const struct ns_policy *policy, unsigned slot)
+{
+	if (policy->mode == NS_POLICY_BIND)
+		return is_named(policy, slot);
 	return ns_topo.allowed[slot];
 }

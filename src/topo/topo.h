@@ -88,6 +88,17 @@ int ns_policy_parse(const char *text, struct ns_policy *policy, size_t *pos,
  */
 void ns_policy_init(void);
 
+/*
+ * Policies of somebody's own.  ns_policy_read parses @text; -EINVAL also when
+ * the process may use none of the nodes it names.  ns_policy_pick - where a
+ * request of a thread that is near @here goes; interleave moves on from @last.
+ * ns_policy_allows - may it be served from @slot?
+ */
+int ns_policy_read(const char *text, struct ns_policy *policy);
+unsigned ns_policy_pick(const struct ns_policy *policy, unsigned here,
+			unsigned last);
+bool ns_policy_allows(const struct ns_policy *policy, unsigned slot);
+
 extern struct ns_policy ns_policy;
 
 /* The home slot under the policy for a thread running on @cpu. */

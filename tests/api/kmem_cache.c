@@ -468,13 +468,15 @@ test_too_many(void)
 	struct numaslab_node_stat before, after;
 	unsigned n = 0;
 
-	while (n < 2000 && (caches[n] = kmem_cache_create("one of many", 64, 0,
-							  0, NULL)) != NULL)
+	while (n < 2000 &&
+	       (caches[n] = kmem_cache_create("one of many", 64, 0,
+					      SLAB_NO_MERGE, NULL)) != NULL)
 		n++;
 	CHECK(n > 800 && n < 2000 && errno == ENOMEM);
 	REQUIRE(numaslab_node_stat(0, &before) == 0);
 	for (unsigned i = 0; i < 100; i++)
-		CHECK_EQ(kmem_cache_create("more", 64, 0, 0, NULL), NULL);
+		CHECK_EQ(kmem_cache_create("more", 64, 0, SLAB_NO_MERGE, NULL),
+			 NULL);
 	REQUIRE(numaslab_node_stat(0, &after) == 0);
 	CHECK_EQ(after.used, before.used);
 	while (n > 0)

@@ -67,7 +67,7 @@ declared() {
 	cat "$top_srcdir"/include/numaslab/*.h |
 		gcc -std=c11 -I"$top_srcdir/include" -E -P -x c - |
 		tr '\n' ' ' | tr ';' '\n' | grep -v '^ *typedef' |
-		grep -oE '\b(kmem_cache|vm_pager?|vm_wait|vm_domain|VM_OBJECT|vm_object|numaslab|k[a-z]*alloc|k[a-z]*free|k[a-z]*dup|ksize|mempool)[A-Za-z_]* ?\(' |
+		grep -oE '\b(kmem_cache|vm_pager?|vm_wait|vm_domain|VM_OBJECT|vm_object|numaslab|k[a-z]*alloc|k[a-z]*free|k[a-z]*dup|ksize|mempool|shrinker|drop_slab)[A-Za-z_]* ?\(' |
 		tr -d ' (' | sort -u
 }
 

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab/account.c - charging objects to accounts with a limit.
+ *
+ * 1. Each object is charged by itself, with the distance of objects and its
+ *    note of who pays.  Charging whole slabs would be cheaper, and wrong: a
+ *    slab's objects are of many accounts, and it comes and goes with the last
+ *    of them.
+ * 2. Caches with SLAB_ACCOUNT are special (slab.h), so that fast paths need
+ *    not ask.  A request with __GFP_ACCOUNT of any other cache, kmalloc's too,
+ *    is served by the cache's *twin*, made at the first such request: the same
+ *    cache with SLAB_ACCOUNT (cache.c).
+ * 3. A request is charged before it looks for memory, and its thread holds no
+ *    lock.  Over the limit it calls the program, which may free; the requests
+ *    that it makes itself then pass the limit, as do those with __GFP_NOFAIL
+ *    or __GFP_HIGH and those of a shrinker.
+ * 4. An account is referred to by its owner, by caches, by threads and by each
+ *    charge.  The last of them frees it, so that none can come too late.
+ */
+#include "slab/account.h"
+
+#include "slab/gfp.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TRIES 16u
+
+struct numaslab_account {
+	uint64_t spare[2];     /* where a freed block has its link and mark */
+	uint64_t magic;        /* [a] magic_of(), until it is freed */
+	uint32_t owned;        /* [a] not destroyed yet */
+	uint64_t bytes;        /* [a] charged */
+	uint64_t limit;        /* [a] */
+	uint64_t refs;         /* [a] */
+	uint64_t peak;         /* [a] */
+	uint64_t failures;     /* [a] */
+	numaslab_over_t *over; /* [I] or NULL */
+	void *arg;             /* [I] */
+	char name[32];         /* [I] */
+};
+
+static __thread struct numaslab_account *active ns_tls_model;
+static __thread bool calling ns_tls_model; /* this thread is in an over() */
+
+static uint64_t
+magic_of(const struct numaslab_account *a)
+{
+	return (uintptr_t)a ^ ns_key;
+}
+
+/* Dies of a pointer that is none, or no longer one, of the program's. */
+static void
+check(const struct numaslab_account *a, const char *call)
+{
+	if (ns_load_relaxed(&a->magic) != magic_of(a))
+		ns_fatal("%s: %p is no account", call, (const void *)a);
+	if (ns_load_relaxed(&a->owned) == 0)
+		ns_fatal("%s(%s): destroyed already", call, a->name);
+}
+
+void
+ns_account_get(struct numaslab_account *a)
+{
+	if (a != NULL)
+		ns_add_relaxed(&a->refs, 1ul);
+}
+
+void
+ns_account_put(struct numaslab_account *a)
+{
+	/* Whoever frees it has seen what the others did. */
+	if (a != NULL &&
+	    __atomic_sub_fetch(&a->refs, 1ul, __ATOMIC_ACQ_REL) == 0) {
+		ns_store_relaxed(&a->magic, 0ul);
+		kfree(a);
+	}
+}
+
+struct numaslab_account *
+ns_account_for(const struct kmem_cache *c)
+{
+	return c != NULL && c->account != NULL ? c->account : active;
+}
+
+static bool
+fits(struct numaslab_account *a, size_t bytes)
+{
+	uint64_t old = ns_load_relaxed(&a->bytes), limit;
+
+	do {
+		limit = ns_load_relaxed(&a->limit);
+		if (bytes > limit || old > limit - bytes)
+			return false;
+	} while (!ns_cas_acquire(&a->bytes, &old, old + bytes));
+	return true;
+}
+
+/* The program's turn.  True: it is worth trying again. */
+static bool
+call_over(struct numaslab_account *a, size_t bytes, gfp_t gfp)
+{
+	int saved = errno;
+	bool again;
+
+	if (a->over == NULL || !ns_gfp_may_call(gfp))
+		return false;
+	calling = true;
+	again = a->over(a, bytes, a->arg) != 0;
+	calling = false;
+	errno = saved;
+	return again;
+}
+
+static void
+note_peak(struct numaslab_account *a)
+{
+	uint64_t now = ns_load_relaxed(&a->bytes);
+	uint64_t peak = ns_load_relaxed(&a->peak);
+
+	while (now > peak && !ns_cas_acquire(&a->peak, &peak, now))
+		;
+}
+
+bool
+ns_account_charge(struct numaslab_account *a, size_t bytes, gfp_t gfp)
+{
+	bool force = calling || ns_is_shrinking();
+	unsigned tries = 0;
+
+	if (a == NULL)
+		return true;
+	while (!fits(a, bytes)) {
+		if (!force && tries++ < TRIES && call_over(a, bytes, gfp))
+			continue;
+		if (!force && (gfp & (__GFP_NOFAIL | __GFP_HIGH)) == 0) {
+			ns_add_relaxed(&a->failures, 1ul);
+			return false;
+		}
+		ns_add_relaxed(&a->bytes, bytes);
+		break;
+	}
+	note_peak(a);
+	ns_account_get(a);
+	return true;
+}
+
+void
+ns_account_uncharge(struct numaslab_account *a, size_t bytes)
+{
+	if (a == NULL)
+		return;
+	ns_sub_relaxed(&a->bytes, bytes);
+	ns_account_put(a);
+}
+
+ns_export struct numaslab_account *
+numaslab_account_create(const char *name, size_t limit, numaslab_over_t *over,
+			void *arg)
+{
+	struct numaslab_account *a;
+
+	if (name == NULL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	a = kzalloc(sizeof(*a), GFP_KERNEL);
+	if (a == NULL)
+		return NULL;
+	a->magic = magic_of(a);
+	a->owned = 1;
+	a->limit = limit;
+	a->refs = 1;
+	a->over = over;
+	a->arg = arg;
+	ns_format(a->name, sizeof(a->name), "%s", name);
+	return a;
+}
+
+ns_export void
+numaslab_account_destroy(struct numaslab_account *a)
+{
+	if (a == NULL)
+		return;
+	check(a, "numaslab_account_destroy");
+	ns_store_relaxed(&a->owned, 0u);
+	ns_account_put(a);
+}
+
+ns_export struct numaslab_account *
+numaslab_account_use(struct numaslab_account *a)
+{
+	struct numaslab_account *old = active;
+
+	if (a != NULL) {
+		check(a, "numaslab_account_use");
+		ns_heap_home(); /* so that the thread's end is noticed */
+	}
+	ns_account_get(a);
+	active = a;
+	ns_account_put(old);
+	return old;
+}
+
+ns_export void
+numaslab_account_set_limit(struct numaslab_account *a, size_t limit)
+{
+	check(a, "numaslab_account_set_limit");
+	ns_store_relaxed(&a->limit, limit);
+}
+
+ns_export int
+numaslab_account_stat(const struct numaslab_account *a,
+		      struct numaslab_account_stat *st)
+{
+	if (a == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	check(a, "numaslab_account_stat");
+	memcpy(st->name, a->name, sizeof(st->name));
+	st->limit = ns_load_relaxed(&a->limit);
+	st->bytes = ns_load_relaxed(&a->bytes);
+	st->peak = ns_load_relaxed(&a->peak);
+	st->failures = ns_load_relaxed(&a->failures);
+	return 0;
+}
