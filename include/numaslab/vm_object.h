@@ -4,8 +4,7 @@
  *
  * An object is a table file or a segment of a buffer pool, and its index,
  * vm_pindex_t, counts its blocks from 0; each index has no page, a page, or
- * a cached page (vm_page_cache).  A page is one system page.  An index costs
- * nothing until it is used.
+ * a cached page (vm_page_cache).  An index costs nothing until it is used.
  *
  * Each object has a lock for many readers or one writer, which the program
  * takes and holds.  A thread must not take it for reading twice at once, and
@@ -20,6 +19,7 @@
 #define NUMASLAB_VM_OBJECT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -37,6 +37,8 @@ struct vm_object_attr {
 	vm_pindex_t size; /* in pages, at least 1 */
 	int domain;   /* the node its pages shall be on, or VM_DOMAIN_HOME */
 	void *handle; /* the caller's own */
+	size_t page_size; /* bytes: a power of two; 0: the system's page */
+	bool contiguous;  /* its pages lie in a row, in the order of indices */
 	const struct pagerops *pager; /* or NULL: nobody reads or writes it */
 };
 
@@ -45,10 +47,19 @@ struct vm_object_attr {
  *
  * Pages come from the domain, or when it has none for the request from the
  * nearest node that the process's policy permits.
+ * @attr->page_size: from the system's page to 1 MiB; each page of the object
+ * is as long.
+ * @attr->contiguous: the page at index i is at vm_object_addr() plus i pages,
+ * as long as the object exists.  All are on one node, the domain or the calling
+ * thread's home, from which the whole range is taken now; it must be there
+ * at once, below the node's limit, though it is in memory only as far as it is
+ * used.  Its pages stay in it, free or cached: nobody else gets them, so they
+ * are put in no queue.
+ *
  * The caller owns the object, until vm_object_destroy, and the pager's
  * operations, which must outlive it.
- * Returns NULL with errno EINVAL (size 0; no such node, or not allowed) or
- * ENOMEM.
+ * Returns NULL with errno EINVAL (size 0; no such node, or not allowed; page
+ * size) or ENOMEM.
  */
 vm_object_t vm_object_create(const struct vm_object_attr *attr);
 
@@ -63,11 +74,14 @@ vm_object_t vm_object_create(const struct vm_object_attr *attr);
 void vm_object_destroy(vm_object_t object);
 
 /*
- * What the object was created with, and the number of its pages now, cached
- * ones not counted (a moment's answer).  Any thread, without a lock.
+ * What the object was created with, where a contiguous one begins (NULL:
+ * it is not), and the number of its pages now, cached ones not counted (a
+ * moment's answer).  Any thread, without a lock.
  */
 vm_pindex_t vm_object_size(vm_object_t object);
+size_t vm_object_page_size(vm_object_t object); /* bytes */
 void *vm_object_handle(vm_object_t object);
+void *vm_object_addr(vm_object_t object);
 uint64_t vm_object_resident(vm_object_t object);
 
 /*

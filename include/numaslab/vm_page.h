@@ -39,18 +39,25 @@ typedef struct vm_page *vm_page_t;
 #define VM_ALLOC_CLASS_MASK 0x0007
 
 /* Any of these. */
-#define VM_ALLOC_ZERO        0x0010 /* prefer a zeroed page; see PG_ZERO */
-#define VM_ALLOC_NOOBJ       0x0020 /* no object */
-#define VM_ALLOC_WIRED       0x0040 /* the page is returned wired */
-#define VM_ALLOC_NOBUSY      0x0080 /* not busy; without object, never is */
-#define VM_ALLOC_IFCACHED    0x0100 /* only if cached */
-#define VM_ALLOC_IFNOTCACHED 0x0200 /* only if not cached */
-#define VM_ALLOC_SBUSY       0x0400 /* shared, not exclusively busy */
-#define VM_ALLOC_NORECLAIM   0x0800 /* no cached page is taken for it */
-#define VM_ALLOC_NOWAIT      0x1000 /* do not sleep */
-#define VM_ALLOC_WAITOK      0x2000 /* sleep until it can be had */
-#define VM_ALLOC_WAITFAIL    0x4000 /* sleep once, and fail then */
-#define VM_ALLOC_NOCREAT     0x8000 /* only a page that is there already */
+#define VM_ALLOC_ZERO        0x0010  /* prefer a zeroed page; see PG_ZERO */
+#define VM_ALLOC_NOOBJ       0x0020  /* no object */
+#define VM_ALLOC_WIRED       0x0040  /* the page is returned wired */
+#define VM_ALLOC_NOBUSY      0x0080  /* not busy; without object, never is */
+#define VM_ALLOC_IFCACHED    0x0100  /* only if cached */
+#define VM_ALLOC_IFNOTCACHED 0x0200  /* only if not cached */
+#define VM_ALLOC_SBUSY       0x0400  /* shared, not exclusively busy */
+#define VM_ALLOC_NORECLAIM   0x0800  /* no cached page is taken for it */
+#define VM_ALLOC_NOWAIT      0x1000  /* do not sleep */
+#define VM_ALLOC_WAITOK      0x2000  /* sleep until it can be had */
+#define VM_ALLOC_WAITFAIL    0x4000  /* sleep once, and fail then */
+#define VM_ALLOC_NOCREAT     0x8000  /* only a page that is there already */
+#define VM_ALLOC_NODUMP      0x10000 /* left out of core dumps */
+#define VM_ALLOC_NOFREE      0x20000 /* the page will never be freed */
+
+/* A hint: @n more pages will be wanted after this one; 2047 is the most. */
+#define VM_ALLOC_COUNT(n)    ((int)((n) < 2047 ? (n) : 2047) << 20)
+#define VM_ALLOC_COUNT_SHIFT 20
+#define VM_ALLOC_COUNT_MASK  0x7ff00000
 
 /* vm_page_flags() */
 #define PG_ZERO       0x0001 /* the page was all zero when it was allocated */
@@ -58,6 +65,8 @@ typedef struct vm_page *vm_page_t;
 #define PG_VALID      0x0004 /* its contents are the object's */
 #define PG_DIRTY      0x0008 /* and newer than what they were read from */
 #define PG_REFERENCED 0x0010 /* used since the daemon last looked at it */
+#define PG_NOFREE     0x0100 /* allocated with VM_ALLOC_NOFREE */
+#define PG_NODUMP     0x0200 /* left out of core dumps, see madvise(2) */
 
 /* The queues of a node's pages, for vm_page_unwire(). */
 #define PQ_INACTIVE 0   /* not used for a while: reclaimed, if clean */
@@ -113,6 +122,32 @@ vm_page_t vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex,
 			       int domain, int req);
 
 /*
+ * vm_page_alloc_contig, vm_page_alloc_contig_domain - @npages pages at
+ * consecutive addresses, for indices of @object from @pindex on.
+ * @alignment: of the first page's address in bytes, a power of two.
+ * @boundary:  in bytes, a power of two, or 0: the pages do not cross a
+ *             multiple of it.
+ * @req:       as for vm_page_alloc, without IFCACHED, IFNOTCACHED and NOFREE.
+ *
+ * All or none.  Each is a page of its own, which is freed alone.  What is
+ * cached at these indices is freed; no other cached page is taken.  For a
+ * contiguous object the addresses are given: EINVAL if they are not as asked
+ * for. INTERRUPT finds only what is free in a row already.
+ *
+ * Returns the first page (vm_page_of finds the others by their addresses), or
+ * NULL with errno as vm_page_alloc or _domain; ENOMEM also means that there are
+ * not as many free pages in a row, EEXIST that one of the indices has a page,
+ * and EINVAL: @npages is 0, @alignment, or @boundary or shorter than the pages.
+ */
+vm_page_t vm_page_alloc_contig(vm_object_t object, vm_pindex_t pindex, int req,
+			       unsigned long npages, unsigned long alignment,
+			       unsigned long boundary);
+vm_page_t vm_page_alloc_contig_domain(vm_object_t object, vm_pindex_t pindex,
+				      int domain, int req, unsigned long npages,
+				      unsigned long alignment,
+				      unsigned long boundary);
+
+/*
  * vm_page_alloc_noobj, vm_page_alloc_noobj_domain - a page without object,
  * which VM_ALLOC_ZERO makes zero in any case.
  *
@@ -122,6 +157,15 @@ vm_page_t vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex,
  */
 vm_page_t vm_page_alloc_noobj(int req);
 vm_page_t vm_page_alloc_noobj_domain(int domain, int req);
+
+/* The same for @npages pages in a row, as vm_page_alloc_contig has them. */
+vm_page_t vm_page_alloc_noobj_contig(int req, unsigned long npages,
+				     unsigned long alignment,
+				     unsigned long boundary);
+vm_page_t vm_page_alloc_noobj_contig_domain(int domain, int req,
+					    unsigned long npages,
+					    unsigned long alignment,
+					    unsigned long boundary);
 
 /*
  * vm_page_grab - the page at @pindex, which is made if there is none.
@@ -180,7 +224,8 @@ vm_page_t vm_page_prev(vm_page_t m);
  * vm_page_insert - put a page without object into one; it is not busy then.
  *
  * The object is locked.  A page cached at @pindex is freed.  Returns 0, or -1
- * with errno EEXIST (a page is there), EINVAL (@pindex) or ENOMEM.
+ * with errno EEXIST (a page is there), ENOMEM or EINVAL: @pindex, or the page
+ * is not as long as the object's are, or the object is contiguous.
  */
 int vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
 
@@ -188,7 +233,8 @@ int vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
  * vm_page_remove - take a page out of its object, which is locked.
  *
  * The page is exclusively busy; afterwards it is the caller's, without
- * object.  Returns true if it is not wired: it may be freed.
+ * object.  Returns true if it is not wired: it may be freed.  A page of a
+ * contiguous object aborts.
  */
 bool vm_page_remove(vm_page_t m);
 
@@ -204,6 +250,7 @@ int vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
  * vm_page_replace - put @mnew, a page without object, where @mold is.
  *
  * The object is locked and @mold exclusively busy; @mnew is, afterwards.
+ * Both are as long, and the object is not contiguous.
  * @mold is freed, unless it is wired: then it is the caller's.  A reader
  * without the lock finds one of the two at any moment.
  */
@@ -235,11 +282,23 @@ void vm_page_free(vm_page_t m);
  */
 void vm_page_free_zero(vm_page_t m);
 
-/* vm_page_addr - the page's memory: vm_page_size() bytes, aligned so. */
+/* vm_page_addr - the page's memory: vm_page_length() bytes, aligned so. */
 void *vm_page_addr(vm_page_t m);
 
-/* vm_page_size - the system's page size in bytes. */
+/*
+ * vm_page_length - how long the page is: as its object's page size says, or
+ * vm_page_size() when it was allocated without one.  vm_page_size - the
+ * system's page size.  Both in bytes.
+ */
+size_t vm_page_length(vm_page_t m);
 size_t vm_page_size(void);
+
+/*
+ * vm_page_of - the page whose memory @addr lies in; NULL: none that is in use.
+ * For any address, without a lock; a moment's answer unless the page is the
+ * caller's.  The kernel's PHYS_TO_VM_PAGE.
+ */
+vm_page_t vm_page_of(const void *addr);
 
 /* vm_page_domain - the node the page is on. */
 int vm_page_domain(vm_page_t m);
@@ -350,7 +409,10 @@ bool vm_page_in_laundry(vm_page_t m);
  */
 void vm_wait(vm_object_t object);
 
-/* A node's figures: in pages, and in events since the process started. */
+/*
+ * A node's figures: in system pages, the pages of all sizes together, and in
+ * events since the process started.
+ */
 struct vm_domain_stat {
 	int domain;
 	uint64_t page_count;   /* pages here, free ones too */

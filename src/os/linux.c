@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "os/rseq.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,7 @@
 
 size_t ns_page_size = 4096;
 size_t ns_page_shift = 12;
+ptrdiff_t ns_os_rseq_offset;
 
 static int refused; /* [a] 0, or the -errno with which policy was refused */
 
@@ -68,11 +70,27 @@ injected(enum ns_os_op op)
 	return -ns_load_relaxed(&inject[op].error);
 }
 
+/*
+ * Weak: a libc without rseq leaves them undefined.  __rseq_size is 0 when
+ * glibc was told not to register, or somebody else had.
+ */
+extern const unsigned int __rseq_size __attribute__((weak));
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+
+static void
+find_rseq(void)
+{
+	if (&__rseq_size != NULL && &__rseq_offset != NULL && __rseq_size != 0)
+		ns_os_rseq_offset =
+		    __rseq_offset + (ptrdiff_t)offsetof(struct rseq, cpu_id);
+}
+
 void
 ns_os_init(void)
 {
 	unsigned long size = getauxval(AT_PAGESZ);
 
+	find_rseq();
 	if (size != 0) {
 		ns_page_size = size;
 		ns_page_shift = ns_log2_floor(size);
@@ -269,25 +287,33 @@ ns_os_getcpu(unsigned *cpu, unsigned *node)
 	return result(getcpu(cpu, node), saved); /* through the vDSO */
 }
 
-/*
- * Weak: a libc without rseq leaves them undefined.  __rseq_size is 0 when
- * glibc was told not to register, or somebody else had.
- */
-extern const unsigned int __rseq_size __attribute__((weak));
-extern const ptrdiff_t __rseq_offset __attribute__((weak));
-
 const uint32_t *
 ns_os_rseq_cpu(void)
 {
-	const struct rseq *rs;
+	const uint32_t *word = ns_rseq_area();
 
-	if (&__rseq_size == NULL || &__rseq_offset == NULL || __rseq_size == 0)
-		return NULL;
-	rs = (const struct rseq *)((char *)__builtin_thread_pointer() +
-				   __rseq_offset);
-	if ((int32_t)rs->cpu_id < 0)
-		return NULL;
-	return (const uint32_t *)&rs->cpu_id;
+	return word != NULL && (int32_t)*word >= 0 ? word : NULL;
+}
+
+int
+ns_os_rseq_fences(void)
+{
+	int saved = errno;
+
+	return result(
+	    (int)syscall(SYS_membarrier,
+			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0),
+	    saved);
+}
+
+void
+ns_os_rseq_fence(unsigned cpu)
+{
+	int saved = errno;
+
+	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
+		MEMBARRIER_CMD_FLAG_CPU, cpu);
+	errno = saved;
 }
 
 uint64_t
@@ -407,6 +433,15 @@ ns_os_lock_memory(void *addr, size_t size, bool lock)
 	int saved = errno;
 
 	return result(lock ? mlock(addr, size) : munlock(addr, size), saved);
+}
+
+int
+ns_os_dump(void *addr, size_t size, bool dump)
+{
+	int saved = errno;
+
+	return result(madvise(addr, size, dump ? MADV_DODUMP : MADV_DONTDUMP),
+		      saved);
 }
 
 long

@@ -71,6 +71,15 @@ int ns_os_getcpu(unsigned *cpu, unsigned *node);
  * or NULL when glibc has not registered rseq.
  */
 const uint32_t *ns_os_rseq_cpu(void);
+extern ptrdiff_t ns_os_rseq_offset; /* [I] of the word; 0: there is none */
+
+/*
+ * Restarts the sequences (os/rseq.h) of this process that CPU @cpu is in; a
+ * full barrier there.  It works once ns_os_rseq_fences, called in each process,
+ * has returned 0.
+ */
+int ns_os_rseq_fences(void);
+void ns_os_rseq_fence(unsigned cpu);
 
 uint64_t ns_os_now_ms(void); /* CLOCK_MONOTONIC_COARSE */
 uint64_t ns_os_random(void); /* from the kernel, never 0 */
@@ -89,6 +98,7 @@ int ns_os_thread(void *(*fn)(void *), void *arg, size_t stack);
 void ns_os_idle_priority(void); /* the calling thread's; may be refused */
 
 int ns_os_lock_memory(void *addr, size_t size, bool lock); /* mlock(2) */
+int ns_os_dump(void *addr, size_t size, bool dump); /* in core dumps, or not */
 
 /*
  * Reads a small file into @buf, always terminated.  Returns the length or

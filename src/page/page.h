@@ -211,6 +211,22 @@ bool ns_run_grow(struct ns_unit *u, size_t nunits);
  */
 bool ns_run_move(struct ns_unit *from, struct ns_unit *to);
 
+/*
+ * ns_run_split - of a run that nobody knows yet, or no more, make two: the
+ * first @nunits, and the rest, whose head is returned.
+ */
+struct ns_unit *ns_run_split(struct ns_unit *u, size_t nunits);
+
+/*
+ * A part of a run that is longer than an extent: @nunits units from its
+ * @at-th on, within one extent, whose holder shall be found by an address in
+ * it.  ns_run_part returns the part's descriptor, which is the run's own for
+ * the first part, and else to be published; ns_run_unpart undoes it, before
+ * the run is given back.
+ */
+struct ns_unit *ns_run_part(struct ns_unit *u, size_t at, size_t nunits);
+void ns_run_unpart(struct ns_unit *part, size_t nunits);
+
 /* Give back the units of a run beyond the first @nunits. */
 void ns_run_shrink(struct ns_unit *u, size_t nunits);
 

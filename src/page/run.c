@@ -262,6 +262,49 @@ ns_run_grow(struct ns_unit *u, size_t n)
 	return ok;
 }
 
+struct ns_unit *
+ns_run_split(struct ns_unit *u, size_t n)
+{
+	struct ns_pool *p = &ns_pools[u->slot];
+	struct ns_unit *rest = u + n;
+
+	ns_lock(&p->lock);
+	mark_tails(u, false);
+	memset(rest, 0, sizeof(*rest));
+	rest->nunits = u->nunits - (uint32_t)n;
+	rest->slot = u->slot;
+	rest->zero = u->zero;
+	u->nunits = (uint32_t)n;
+	mark_tails(u, true);
+	mark_tails(rest, true);
+	ns_unlock(&p->lock);
+	return rest;
+}
+
+/* The pool does not look into a run: no lock. */
+struct ns_unit *
+ns_run_part(struct ns_unit *u, size_t at, size_t n)
+{
+	struct ns_unit *part = u + at;
+
+	if (at > 0) {
+		memset(part, 0, sizeof(*part));
+		part->slot = u->slot;
+		part->zero = u->zero;
+	}
+	for (uint32_t i = 1; i < n; i++)
+		ns_store_relaxed(&part[i].back, i * (uint32_t)sizeof(*part));
+	return part;
+}
+
+void
+ns_run_unpart(struct ns_unit *part, size_t n)
+{
+	ns_store_release(&part->kind, NS_KIND_FREE);
+	for (size_t i = 1; i < n; i++)
+		ns_store_relaxed(&part[i].back, 0u);
+}
+
 void
 ns_run_shrink(struct ns_unit *u, size_t n)
 {

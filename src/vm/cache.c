@@ -11,16 +11,12 @@
  *    put a page in and to bring it back, not to steal it; so stealing waits
  *    for no object, and INTERRUPT may do it.
  * 3. An object has its cached pages taken out of the list before it goes.
+ * 4. The cached pages of a contiguous object are nobody else's to take, and in
+ *    no list.
  */
 #include "vm/vm.h"
 
 #include <errno.h>
-
-static struct ns_vm_node *
-node_of(const struct vm_page *m)
-{
-	return &ns_vm_nodes[ns_slot_of(m)];
-}
 
 /* The page that was cached first loses its contents; or NULL.  [v] */
 struct vm_page *
@@ -36,6 +32,7 @@ ns_vm_steal(struct ns_vm_node *n)
 	n->reclaimed++;
 	ns_vm_tree_steal(&m->object->tree, m->pindex);
 	ns_store_relaxed(&m->object, NULL);
+	ns_store_relaxed(&m->state, NS_VM_SPARE);
 	m->zero = 0;
 	return m;
 }
@@ -51,8 +48,10 @@ is_cached_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 static void
 unlist(struct ns_vm_node *n, struct vm_page *m)
 {
-	ns_list_remove(&m->link);
-	n->ncached--;
+	if (!m->fixed) {
+		ns_list_remove(&m->link);
+		n->ncached--;
+	}
 	m->zero = 0;
 	ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
 }
@@ -65,22 +64,23 @@ int
 ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 		 int req)
 {
-	struct ns_vm_node *n = node_of(m);
+	struct ns_vm_node *n = ns_vm_node(ns_slot_of(m), object->order);
 	uint32_t mark = ns_vm_mark(n, req);
 	bool again = (req & VM_ALLOC_INTERRUPT) == 0;
 	int error;
 
 	for (;;) {
 		ns_lock(&n->lock);
-		error = !is_cached_at(m, object, pindex)     ? -ENOENT
-			: ns_vm_held(n) + n->ncached <= mark ? -ENOMEM
-							     : 0;
+		error = !is_cached_at(m, object, pindex) ? -ENOENT
+			: m->fixed || ns_vm_held(n) + n->ncached > mark
+			    ? 0
+			    : -ENOMEM;
 		if (error == 0)
 			unlist(n, m);
 		ns_unlock(&n->lock);
 		if (error != -ENOMEM || !again)
 			return error;
-		again = ns_vm_grow(n, false);
+		again = ns_vm_grow(n, false, 0);
 		if (!again) {
 			ns_vm_mag_drain(n);
 			ns_vm_zero_wait(n);
@@ -92,7 +92,7 @@ ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 bool
 ns_vm_uncache(struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 {
-	struct ns_vm_node *n = node_of(m);
+	struct ns_vm_node *n = ns_vm_node(ns_slot_of(m), object->order);
 	bool is;
 
 	ns_lock(&n->lock);
@@ -107,15 +107,17 @@ ns_vm_uncache(struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 void
 ns_vm_to_cache(vm_object_t object, struct vm_page *m)
 {
-	struct ns_vm_node *n = node_of(m);
+	struct ns_vm_node *n = ns_vm_node_of(m);
 
 	ns_owner_add(&object->resident, -1ul);
 	ns_lock(&n->lock);
 	ns_vm_tree_set(&object->tree, m->pindex,
 		       (struct ns_vm_entry){ m, true });
 	ns_store_relaxed(&m->state, NS_VM_CACHED);
-	ns_list_append(&n->cached, &m->link);
-	n->ncached++;
+	if (!m->fixed) {
+		ns_list_append(&n->cached, &m->link);
+		n->ncached++;
+	}
 	ns_vm_busy_end(m);
 	ns_unlock(&n->lock);
 }
@@ -129,11 +131,14 @@ vm_page_cache(vm_page_t m)
 		ns_vm_die("vm_page_cache", m, "it is wired");
 	if ((ns_load_relaxed(&m->flags) & PG_DIRTY) != 0)
 		ns_vm_die("vm_page_cache", m, "it is dirty");
+	if ((ns_load_relaxed(&m->flags) & PG_NOFREE) != 0)
+		ns_vm_die("vm_page_cache", m,
+			  "it was allocated never to be freed");
 	if ((ns_load_relaxed(&m->flags) & PG_VALID) == 0) {
 		vm_page_free(m);
 		return;
 	}
 	ns_vm_dequeue(m);
 	ns_vm_to_cache(object, m);
-	ns_vm_wake_waiters();
+	ns_vm_freed();
 }

@@ -20,10 +20,13 @@ check_page(const struct ns_vm_chunk *c, uint32_t i, struct sums *sum,
 	const struct vm_page *m = &c->pages[i];
 	struct ns_unit *u = ns_container_of(c, struct ns_unit, body);
 
-	must(m->addr == ns_unit_addr(u) + i * ns_page_size, "address", slot);
+	must(m->addr == ns_unit_addr(u) + i * ns_vm_bytes(m) &&
+		 m->order == c->order,
+	     "address", slot);
 	must(ns_vm_chunk_of("check", m) == c, "page of another chunk", slot);
 	switch (ns_load_relaxed(&m->state)) {
 	case NS_VM_FREE:
+	case NS_VM_SPARE:
 		break;
 	case NS_VM_RESERVE:
 		sum->away++;
@@ -62,23 +65,31 @@ check_chunk(struct ns_vm_node *n, struct ns_vm_chunk *c, struct sums *sum)
 	uint32_t dirty = count_list(c, c->dirty, false, n->slot);
 	uint32_t zeroed = count_list(c, c->zeroed, true, n->slot);
 
-	must(c->role == NS_VM_CHUNK && u->slot == n->slot, "chunk", n->slot);
-	must(c->npages == u->nunits * (NS_UNIT / ns_page_size) &&
+	must(c->role == NS_VM_CHUNK && u->slot == n->slot &&
+		 c->order == n->order,
+	     "chunk", n->slot);
+	must(c->npages == u->nunits * NS_UNIT / n->page_size &&
 		 c->carved <= c->npages,
 	     "size of a chunk", n->slot);
 	must(c->nfree == dirty + zeroed + uncarved, "free pages of a chunk",
 	     n->slot);
+	sum->pages += c->npages;
+	for (i = 0; i < c->carved; i++)
+		check_page(c, i, sum, n->slot);
+	if (c == n->nofree) {
+		must(ns_list_empty(&c->free_link) &&
+			 ns_list_empty(&c->fresh_link),
+		     "pages never freed are listed", n->slot);
+		return;
+	}
 	must(ns_list_empty(&c->free_link) ==
 		 (dirty == 0 && (u->zero || uncarved == 0)),
 	     "dirty list", n->slot);
 	must(ns_list_empty(&c->fresh_link) ==
 		 (zeroed == 0 && (!u->zero || uncarved == 0)),
 	     "fresh list", n->slot);
-	for (i = 0; i < c->carved; i++)
-		check_page(c, i, sum, n->slot);
 	sum->free += c->nfree;
 	sum->zeroed += zeroed;
-	sum->pages += c->npages;
 }
 
 static void
@@ -111,9 +122,10 @@ in_reserve(const struct ns_vm_node *n)
 }
 
 void
-ns_vm_check(unsigned slot)
+ns_vm_check(unsigned node)
 {
-	struct ns_vm_node *n = &ns_vm_nodes[slot];
+	struct ns_vm_node *n = &ns_vm_nodes[node];
+	unsigned slot = n->slot;
 	struct sums sum = { 0, 0, 0, 0, 0, 0 };
 	struct ns_list *l;
 

@@ -25,10 +25,32 @@
  *    may try to busy a struct that is free by now, and fails, since the busy
  *    word of a struct out of use is 0 (busy.c).  This costs 1/64 of the most
  *    memory that the node ever had in chunks.
+ * 7. Pages that are never freed (VM_ALLOC_NOFREE) have chunks of their own,
+ *    so that no other chunk is kept by one.  Their free pages are in no list
+ *    and no count of the node: they are not to be had for anything else.
  */
 #include "vm/vm.h"
 
 #include <string.h>
+
+static size_t
+pow2_floor(size_t n)
+{
+	return 1ul << ns_log2_floor(n);
+}
+
+static size_t
+pow2_ceil(size_t n)
+{
+	return n > 1 ? 2 * pow2_floor(n - 1) : 1;
+}
+
+/* Blocks of structs for a chunk of as many units: a power of two, for 6. */
+static unsigned
+blocks_of(const struct ns_vm_node *n, size_t units)
+{
+	return (unsigned)ns_max(pow2_ceil(units) >> n->order, 1);
+}
 
 static struct ns_vm_chunk *
 chunk_in(struct ns_unit *u)
@@ -81,9 +103,10 @@ meta_take(struct ns_vm_node *n, unsigned blocks)
 	return NULL;
 }
 
-static void
-meta_put(struct ns_vm_node *n, struct vm_page *pages, unsigned blocks)
+void
+ns_vm_put_structs(struct ns_vm_node *n, struct vm_page *pages, size_t units)
 {
+	unsigned blocks = blocks_of(n, units);
 	struct ns_unit *u = ns_run_of(pages);
 	struct ns_vm_meta *mt = (struct ns_vm_meta *)u->body;
 	size_t offset = (size_t)((char *)pages - ns_unit_addr(u));
@@ -96,9 +119,10 @@ meta_put(struct ns_vm_node *n, struct vm_page *pages, unsigned blocks)
 }
 
 /* The same, with a new meta run if need be.  Called without the lock. */
-static struct vm_page *
-meta_get(struct ns_vm_node *n, unsigned blocks)
+struct vm_page *
+ns_vm_structs(struct ns_vm_node *n, size_t units)
 {
+	unsigned blocks = blocks_of(n, units);
 	struct vm_page *pages;
 	struct ns_vm_meta *mt;
 	struct ns_unit *u;
@@ -125,90 +149,168 @@ meta_get(struct ns_vm_node *n, unsigned blocks)
 
 /* Growing. */
 
-static unsigned
-pow2_floor(size_t n)
+/* Units of a page: 1, if a unit has several. */
+static size_t
+page_units(const struct ns_vm_node *n)
 {
-	return 1u << ns_log2_floor(n);
+	return ns_max(n->page_size / NS_UNIT, 1);
 }
 
-/* Units of the next chunk: see 4; the first one covers the watermarks. */
-static unsigned
-next_units(const struct ns_vm_node *n)
+/*
+ * Units of the next chunk: see 4; the first one covers the watermarks, and any
+ * one the @missing pages.
+ */
+static size_t
+next_units(const struct ns_vm_node *n, size_t missing)
 {
-	size_t room = ns_pool_available(n->slot), units;
+	size_t room = ns_pool_available(n->slot);
+	size_t pages = ns_max(ns_load_relaxed(&n->npages), 2 * n->low);
+	size_t units = pow2_floor(ns_max(pages * n->page_size / NS_UNIT, 1));
 
-	if (room == 0)
+	if (room < page_units(n))
 		return 0;
-	units = ns_max(ns_load_relaxed(&n->npages), 2 * n->low) * ns_page_size /
-		NS_UNIT;
-	units = ns_min(units, n->max_units);
-	return pow2_floor(ns_max(ns_min(units, room), 1));
+	pages = ns_max(missing, 1);
+	units =
+	    ns_max(units, pow2_ceil(ns_round_up(pages * n->page_size, NS_UNIT) /
+				    NS_UNIT));
+	return ns_min(ns_min(units, n->max_units), pow2_floor(room));
 }
 
-/* A chunk of pages [0, npages) whose structs are @pages joins the node. */
-static void
-chunk_add(struct ns_vm_node *n, struct ns_unit *u, struct vm_page *pages)
+struct ns_vm_chunk *
+ns_vm_chunk_init(struct ns_unit *u, struct vm_page *pages, unsigned order,
+		 size_t units)
 {
 	struct ns_vm_chunk *c = chunk_in(u);
 
 	c->role = NS_VM_CHUNK;
-	c->npages = (uint32_t)(u->nunits * (NS_UNIT / ns_page_size));
+	c->order = (uint8_t)order;
+	c->npages = (uint32_t)(units * NS_UNIT / (ns_page_size << order));
 	c->nfree = c->npages;
 	c->pages = pages;
-	ns_list_push(&n->chunks, &c->link);
 	ns_list_init(&c->free_link);
 	ns_list_init(&c->fresh_link);
-	if (u->zero)
-		ns_list_append(&n->fresh, &c->fresh_link);
-	else
-		ns_list_append(&n->dirty, &c->free_link);
-	n->nfree += c->npages;
+	return c;
+}
+
+/* A chunk that is nobody's yet; NULL: no memory.  Without the lock. */
+static struct ns_vm_chunk *
+chunk_new(struct ns_vm_node *n, size_t units, unsigned flags)
+{
+	struct vm_page *pages = ns_vm_structs(n, units);
+	struct ns_unit *u;
+
+	if (pages == NULL)
+		return NULL;
+	u = ns_run_alloc(n->slot, units, page_units(n), NS_RUN_STRICT | flags);
+	if (u != NULL)
+		return ns_vm_chunk_init(u, pages, n->order, units);
+	ns_lock(&n->lock);
+	ns_vm_put_structs(n, pages, units);
+	ns_unlock(&n->lock);
+	return NULL;
+}
+
+/* What the node knows of any chunk. */
+static void
+join(struct ns_vm_node *n, struct ns_vm_chunk *c)
+{
+	ns_list_push(&n->chunks, &c->link);
 	ns_owner_add(&n->npages, c->npages);
-	ns_run_publish(u, NS_KIND_VM);
+	ns_run_publish(chunk_unit(c), NS_KIND_VM);
+}
+
+/* A chunk of which none or the first pages are in use joins the node. */
+void
+ns_vm_chunk_add(struct ns_vm_node *n, struct ns_vm_chunk *c)
+{
+	if (c->nfree > 0 && chunk_unit(c)->zero)
+		ns_list_append(&n->fresh, &c->fresh_link);
+	else if (c->nfree > 0)
+		ns_list_append(&n->dirty, &c->free_link);
+	n->nfree += c->nfree;
+	join(n, c);
 }
 
 /* Would it not go back at once, once free: see 3? */
 static bool
-is_needed(const struct ns_vm_node *n, const struct ns_unit *u)
+is_needed(const struct ns_vm_node *n, const struct ns_vm_chunk *c)
 {
-	return ns_vm_held(n) < (uint64_t)n->low + n->keep +
-				   u->nunits * (NS_UNIT / ns_page_size);
+	return ns_vm_held(n) < (uint64_t)n->low + n->keep + c->npages;
 }
 
 /*
  * Adds a chunk to the node; @zero: known to be zero, if there is a choice.
- * False: the pool has nothing left.  Called without the lock.
+ * False: the pool has nothing left.
  */
 bool
-ns_vm_grow(struct ns_vm_node *n, bool zero)
+ns_vm_grow(struct ns_vm_node *n, bool zero, size_t missing)
 {
-	unsigned want = next_units(n), units = want;
-	unsigned flags = NS_RUN_STRICT | (zero ? NS_RUN_ZERO : 0);
-	struct ns_unit *u = NULL, *spare = NULL;
-	struct vm_page *pages;
+	size_t units = next_units(n, missing);
+	struct ns_vm_chunk *c = NULL;
+	struct ns_unit *spare = NULL;
 
-	if (want == 0 || (pages = meta_get(n, want)) == NULL)
+	for (; c == NULL && units >= page_units(n); units /= 2)
+		c = chunk_new(n, units, zero ? NS_RUN_ZERO : 0);
+	if (c == NULL)
 		return false;
-	while (units > 0 &&
-	       (u = ns_run_alloc(n->slot, units, 1, flags)) == NULL)
-		units /= 2;
 	ns_lock(&n->lock);
-	if (units < want) /* the blocks beyond @units; all of them, if 0 */
-		meta_put(
-		    n, (struct vm_page *)((char *)pages + units * NS_VM_BLOCK),
-		    want - units);
-	if (u != NULL && is_needed(n, u)) {
-		chunk_add(n, u, pages);
-	} else if (u != NULL) {
-		meta_put(n, pages, units);
-		spare = u;
+	if (is_needed(n, c) || missing > n->keep) {
+		ns_vm_chunk_add(n, c);
+	} else {
+		spare = chunk_unit(c);
+		ns_vm_put_structs(n, c->pages, spare->nunits);
 	}
 	ns_unlock(&n->lock);
 	ns_vm_give_back(spare);
-	return u != NULL;
+	return true;
+}
+
+/* Pages that are never freed: see 7. */
+
+bool
+ns_vm_grow_nofree(struct ns_vm_node *n)
+{
+	size_t units = ns_load_relaxed(&n->nnofree) * n->page_size / NS_UNIT;
+	struct ns_unit *spare = NULL;
+	struct ns_vm_chunk *c;
+
+	units = ns_max(ns_min(units, n->max_units), page_units(n));
+	c = chunk_new(n, units, NS_RUN_ZERO);
+	if (c == NULL)
+		return false;
+	ns_lock(&n->lock);
+	if (n->nofree == NULL || n->nofree->nfree == 0) {
+		join(n, c);
+		n->nofree = c;
+		ns_owner_add(&n->nnofree, c->npages);
+	} else {
+		spare = chunk_unit(c);
+		ns_vm_put_structs(n, c->pages, spare->nunits);
+	}
+	ns_unlock(&n->lock);
+	ns_vm_give_back(spare);
+	return true;
+}
+
+struct vm_page *
+ns_vm_take_nofree(struct ns_vm_node *n)
+{
+	struct ns_vm_chunk *c = n->nofree;
+
+	if (c == NULL || c->nfree == 0)
+		return NULL;
+	c->nfree--;
+	return ns_vm_carve(c);
 }
 
 /* Pages. */
+
+static bool
+has_dirty(const struct ns_vm_chunk *c)
+{
+	return c->dirty != NULL ||
+	       (!chunk_unit(c)->zero && c->carved < c->npages);
+}
 
 static bool
 has_fresh(const struct ns_vm_chunk *c)
@@ -217,15 +319,19 @@ has_fresh(const struct ns_vm_chunk *c)
 	       (chunk_unit(c)->zero && c->carved < c->npages);
 }
 
-static struct vm_page *
-carve(struct ns_vm_chunk *c)
+struct vm_page *
+ns_vm_carve(struct ns_vm_chunk *c)
 {
 	struct ns_unit *u = chunk_unit(c);
 	struct vm_page *m = &c->pages[c->carved];
 
-	m->addr = ns_unit_addr(u) + c->carved * ns_page_size;
+	m->addr = ns_unit_addr(u) + c->carved * (ns_page_size << c->order);
+	m->order = c->order;
+	m->fixed = 0;
+	m->nodump = 0;
 	m->zero = u->zero;
 	m->lock_epoch = 0;
+	ns_store_relaxed(&m->state, NS_VM_SPARE);
 	ns_store_relaxed(&m->queue, PQ_NONE);
 	/* Pairs with the acquire in ns_vm_chunk_of. */
 	ns_store_release(&c->carved, c->carved + 1);
@@ -246,7 +352,7 @@ take_fresh(struct ns_vm_node *n)
 		c->zeroed = m->next;
 		n->nzeroed--;
 	} else {
-		m = carve(c);
+		m = ns_vm_carve(c);
 	}
 	if (!has_fresh(c))
 		ns_list_remove(&c->fresh_link);
@@ -267,8 +373,8 @@ take_dirty(struct ns_vm_node *n)
 	if (m != NULL)
 		c->dirty = m->next;
 	else
-		m = carve(c);
-	if (c->dirty == NULL && (chunk_unit(c)->zero || c->carved == c->npages))
+		m = ns_vm_carve(c);
+	if (!has_dirty(c))
 		ns_list_remove(&c->free_link);
 	c->nfree--;
 	return m;
@@ -282,9 +388,54 @@ ns_vm_take(struct ns_vm_node *n, bool zero)
 
 	if (m == NULL)
 		m = zero ? take_dirty(n) : take_fresh(n);
-	if (m != NULL)
+	if (m != NULL) {
 		n->nfree--;
+		ns_store_relaxed(&m->state, NS_VM_SPARE);
+	}
 	return m;
+}
+
+/* Takes what lies in [first, end) out of a list; how many. */
+static uint32_t
+unlist(struct vm_page **list, const struct vm_page *first,
+       const struct vm_page *end)
+{
+	uint32_t count = 0;
+
+	while (*list != NULL) {
+		if (*list < first || *list >= end) {
+			list = &(*list)->next;
+			continue;
+		}
+		*list = (*list)->next;
+		count++;
+	}
+	return count;
+}
+
+void
+ns_vm_take_at(struct ns_vm_node *n, struct ns_vm_chunk *c, uint32_t first,
+	      uint32_t count)
+{
+	struct vm_page *from = &c->pages[first], *m;
+
+	/* What is carved on the way there is free, too. */
+	while (c->carved < first + count) {
+		m = ns_vm_carve(c);
+		c->nfree--;
+		n->nfree--;
+		ns_vm_put(n, c, m);
+	}
+	unlist(&c->dirty, from, from + count);
+	n->nzeroed -= unlist(&c->zeroed, from, from + count);
+	if (!has_dirty(c))
+		ns_list_remove(&c->free_link);
+	if (!has_fresh(c))
+		ns_list_remove(&c->fresh_link);
+	c->nfree -= count;
+	n->nfree -= count;
+	for (m = from; m < from + count; m++)
+		ns_store_relaxed(&m->state, NS_VM_SPARE);
 }
 
 void
@@ -292,6 +443,7 @@ ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m)
 {
 	struct vm_page **list = m->zero ? &c->zeroed : &c->dirty;
 
+	ns_store_relaxed(&m->state, NS_VM_FREE);
 	m->next = *list;
 	*list = m;
 	if (m->zero) {
@@ -322,13 +474,16 @@ ns_vm_shrink(struct ns_vm_node *n, struct ns_vm_chunk *c)
 		n->nzeroed--;
 	n->nfree -= c->npages;
 	ns_owner_add(&n->npages, -(uint64_t)c->npages);
-	meta_put(n, c->pages, chunk_unit(c)->nunits);
+	ns_vm_put_structs(n, c->pages, chunk_unit(c)->nunits);
 	return chunk_unit(c);
 }
 
 void
 ns_vm_give_back(struct ns_unit *u)
 {
-	if (u != NULL)
-		ns_run_free(u, u->zero && chunk_in(u)->carved == 0);
+	if (u == NULL)
+		return;
+	if (chunk_in(u)->nodump)
+		ns_os_dump(ns_unit_addr(u), u->nunits * NS_UNIT, true);
+	ns_run_free(u, u->zero && chunk_in(u)->carved == 0);
 }

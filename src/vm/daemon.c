@@ -85,11 +85,12 @@ put_writer(struct ns_vm_writer *w)
 static uint64_t
 work_done(void)
 {
+	struct ns_vm_node *n;
 	uint64_t sum = 0;
 
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		sum += ns_load_relaxed(&ns_vm_nodes[s].work.reclaimed) +
-		       ns_load_relaxed(&ns_vm_nodes[s].work.laundered);
+	ns_vm_for_each (n)
+		sum += ns_load_relaxed(&n->work.reclaimed) +
+		       ns_load_relaxed(&n->work.laundered);
 	return sum;
 }
 
@@ -98,11 +99,12 @@ static enum ns_vm_verdict
 visit_all(struct ns_vm_writer *w)
 {
 	enum ns_vm_verdict verdict = NS_VM_DONE, v;
+	struct ns_vm_node *n;
 
-	for (unsigned s = 0; s < ns_topo.nslots; s++) {
-		if (ns_load_relaxed(&ns_vm_nodes[s].used) == 0)
+	ns_vm_for_each (n) {
+		if (ns_load_relaxed(&n->used) == 0)
 			continue;
-		v = ns_vm_pageout(&ns_vm_nodes[s], w);
+		v = ns_vm_pageout(n, w);
 		verdict = ns_max(verdict, v);
 		if (verdict == NS_VM_WRITE)
 			break;
@@ -284,17 +286,19 @@ ns_vm_daemon_call(bool must)
 
 /* Threads that wait for memory. */
 
-/* fn(node, arg) for @slot, and unless @strict for the others, until true. */
+/* fn(node, arg) for @slot's pages of a size, and unless @strict for the others,
+ * until true. */
 static bool
-any_node(unsigned slot, bool strict, bool (*fn)(struct ns_vm_node *, void *),
-	 void *arg)
+any_node(unsigned order, unsigned slot, bool strict,
+	 bool (*fn)(struct ns_vm_node *, void *), void *arg)
 {
-	const uint8_t *order = ns_topo_order(slot);
+	const uint8_t *near = ns_topo_order(slot);
+	struct ns_vm_node *n;
 
 	for (unsigned i = 0; i < (strict ? 1 : ns_topo.nslots); i++) {
-		if (ns_load_relaxed(&ns_vm_nodes[order[i]].used) != 0 &&
-		    (i == 0 || ns_policy_permits(order[i])) &&
-		    fn(&ns_vm_nodes[order[i]], arg))
+		n = ns_vm_node(near[i], order);
+		if (ns_load_relaxed(&n->used) != 0 &&
+		    (i == 0 || ns_policy_permits(near[i])) && fn(n, arg))
 			return true;
 	}
 	return false;
@@ -330,24 +334,24 @@ pick(struct ns_vm_node *n, void *arg)
  * there are some now, so it need not sleep.
  */
 bool
-ns_vm_help(unsigned slot, bool strict)
+ns_vm_help(unsigned order, unsigned slot, bool strict)
 {
 	struct ns_vm_writer *w;
 	bool wrote;
 
 	if (slot == NS_NO_SLOT)
 		slot = ns_vm_home();
-	if (any_node(slot, strict, reclaim, NULL))
+	if (any_node(order, slot, strict, reclaim, NULL))
 		return true;
-	if (!any_node(slot, strict, has_work, NULL) ||
+	if (!any_node(order, slot, strict, has_work, NULL) ||
 	    ns_vm_daemon_call(true) || ns_vm_is_pager())
 		return false;
 	w = get_writer(THREADS, WRITERS);
 	if (w == NULL)
 		return false;
-	wrote = any_node(slot, strict, pick, w) && ns_vm_write(w);
+	wrote = any_node(order, slot, strict, pick, w) && ns_vm_write(w);
 	put_writer(w);
-	return wrote && any_node(slot, strict, reclaim, NULL);
+	return wrote && any_node(order, slot, strict, reclaim, NULL);
 }
 
 void

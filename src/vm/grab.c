@@ -19,26 +19,23 @@
 #define WAIT_FLAGS (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL | VM_ALLOC_NOWAIT)
 #define GRAB_FLAGS (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL | VM_ALLOC_NOCREAT)
 
-static struct {
-	uint32_t waiters; /* [a] */
-	uint32_t frees;   /* [a] changes while somebody waits */
-} __attribute__((aligned(NS_CACHELINE))) sleepers;
+uint32_t ns_vm_waiters;
+static uint32_t frees; /* [a] changes while somebody waits */
 
 void
 ns_vm_wake_waiters(void)
 {
-	if (ns_likely(ns_load_relaxed(&sleepers.waiters) == 0))
-		return;
-	ns_add_relaxed(&sleepers.frees, 1u);
-	ns_os_wake(&sleepers.frees);
+	ns_add_relaxed(&frees, 1u);
+	ns_os_wake(&frees);
 }
 
 /* For pages of @slot; @strict: not of others.  A free after @seen ends it. */
 static void
-help_or_sleep(unsigned slot, bool strict, int req, uint32_t seen)
+help_or_sleep(unsigned order, unsigned slot, bool strict, int req,
+	      uint32_t seen)
 {
-	if ((req & VM_ALLOC_NORECLAIM) != 0 || !ns_vm_help(slot, strict))
-		ns_os_sleep_on(&sleepers.frees, seen, SLEEP_MS);
+	if ((req & VM_ALLOC_NORECLAIM) != 0 || !ns_vm_help(order, slot, strict))
+		ns_os_sleep_on(&frees, seen, SLEEP_MS);
 }
 
 /* At most one of the flags that say whether to sleep. */
@@ -52,18 +49,40 @@ wait_flags_are_good(int req)
 
 /* Without an object. */
 
+/* One page, or @run of them: the first. */
 static vm_page_t
-alloc_noobj(int domain, int req)
+alloc_noobj(int domain, int req, const struct ns_vm_run *run)
 {
 	int base =
 	    (req & ~(VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL)) | VM_ALLOC_NOOBJ;
 
+	if (run != NULL)
+		return domain < 0
+			   ? vm_page_alloc_contig(NULL, 0, base, run->count,
+						  run->align, run->boundary)
+			   : vm_page_alloc_contig_domain(NULL, 0, domain, base,
+							 run->count, run->align,
+							 run->boundary);
 	return domain < 0 ? vm_page_alloc(NULL, 0, base)
 			  : vm_page_alloc_domain(NULL, 0, domain, base);
 }
 
+/* @count pages in a row from @m on. */
+static void
+make_zero(struct vm_page *m, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct vm_page *k = ns_vm_page_of(m->addr + i * ns_page_size);
+
+		if (k->zero)
+			continue;
+		memset(k->addr, 0, ns_page_size);
+		k->zero = 1;
+	}
+}
+
 static vm_page_t
-noobj(int domain, int req)
+noobj(int domain, int req, const struct ns_vm_run *run)
 {
 	bool sleeps = (req & (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL)) != 0;
 	int saved = errno;
@@ -74,25 +93,24 @@ noobj(int domain, int req)
 		errno = EINVAL;
 		return NULL;
 	}
-	m = alloc_noobj(domain, req);
+	m = alloc_noobj(domain, req, run);
 	while (m == NULL && sleeps && errno == ENOMEM) {
-		ns_add_relaxed(&sleepers.waiters, 1u);
-		seen = ns_load_relaxed(&sleepers.frees);
-		m = alloc_noobj(domain, req);
+		ns_add_relaxed(&ns_vm_waiters, 1u);
+		seen = ns_load_relaxed(&frees);
+		m = alloc_noobj(domain, req, run);
 		if (m == NULL && errno == ENOMEM)
-			help_or_sleep(domain < 0 ? NS_NO_SLOT
+			help_or_sleep(0,
+				      domain < 0 ? NS_NO_SLOT
 						 : ns_topo.slot_of_node[domain],
 				      domain >= 0, req, seen);
-		ns_sub_relaxed(&sleepers.waiters, 1u);
+		ns_sub_relaxed(&ns_vm_waiters, 1u);
 		if ((req & VM_ALLOC_WAITFAIL) != 0)
 			break;
 	}
 	if (m == NULL)
 		return NULL;
-	if ((req & VM_ALLOC_ZERO) != 0 && (vm_page_flags(m) & PG_ZERO) == 0) {
-		memset(m->addr, 0, ns_page_size);
-		m->zero = 1;
-	}
+	if ((req & VM_ALLOC_ZERO) != 0)
+		make_zero(m, run != NULL ? run->count : 1);
 	errno = saved;
 	return m;
 }
@@ -100,7 +118,7 @@ noobj(int domain, int req)
 ns_export vm_page_t
 vm_page_alloc_noobj(int req)
 {
-	return noobj(-1, req);
+	return noobj(-1, req, NULL);
 }
 
 ns_export vm_page_t
@@ -110,7 +128,30 @@ vm_page_alloc_noobj_domain(int domain, int req)
 		errno = EINVAL;
 		return NULL;
 	}
-	return noobj(domain, req);
+	return noobj(domain, req, NULL);
+}
+
+ns_export vm_page_t
+vm_page_alloc_noobj_contig(int req, unsigned long npages,
+			   unsigned long alignment, unsigned long boundary)
+{
+	struct ns_vm_run run = { npages, alignment, boundary };
+
+	return noobj(-1, req, &run);
+}
+
+ns_export vm_page_t
+vm_page_alloc_noobj_contig_domain(int domain, int req, unsigned long npages,
+				  unsigned long alignment,
+				  unsigned long boundary)
+{
+	struct ns_vm_run run = { npages, alignment, boundary };
+
+	if (domain < 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return noobj(domain, req, &run);
 }
 
 /* With one. */
@@ -128,11 +169,11 @@ sleep_for_memory(vm_object_t object, int req)
 {
 	uint32_t seen;
 
-	ns_add_relaxed(&sleepers.waiters, 1u);
-	seen = ns_load_relaxed(&sleepers.frees);
+	ns_add_relaxed(&ns_vm_waiters, 1u);
+	seen = ns_load_relaxed(&frees);
 	VM_OBJECT_WUNLOCK(object);
-	help_or_sleep(object->home, false, req, seen);
-	ns_sub_relaxed(&sleepers.waiters, 1u);
+	help_or_sleep(object->order, object->home, false, req, seen);
+	ns_sub_relaxed(&ns_vm_waiters, 1u);
 	VM_OBJECT_WLOCK(object);
 }
 
@@ -165,7 +206,7 @@ grab_new(vm_object_t object, vm_pindex_t pindex, int req)
 	m = vm_page_alloc(object, pindex, req & ~GRAB_FLAGS);
 	if (m != NULL && (req & VM_ALLOC_ZERO) != 0 &&
 	    (vm_page_flags(m) & (PG_ZERO | PG_VALID)) == 0)
-		memset(m->addr, 0, ns_page_size);
+		memset(m->addr, 0, ns_vm_bytes(m));
 	if (m != NULL || errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0)
 		return m;
 	sleep_for_memory(object, req);
@@ -243,9 +284,10 @@ vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex, int req)
 
 /* Would a NORMAL request be served?  Of the policy's nodes, one will do. */
 static bool
-can_be_had(unsigned slot)
+can_be_had(unsigned order, unsigned slot)
 {
-	vm_page_t m = ns_vm_from(slot, false, VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ);
+	vm_page_t m = ns_vm_from(order, slot, false,
+				 VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ, NULL);
 
 	if (m != NULL)
 		ns_vm_free(m, m->zero != 0);
@@ -256,13 +298,14 @@ ns_export void
 vm_wait(vm_object_t object)
 {
 	unsigned slot = object != NULL ? object->home : NS_NO_SLOT;
+	unsigned order = object != NULL ? object->order : 0;
 	uint32_t seen;
 
 	if (ns_vm_init() != 0)
 		return;
-	ns_add_relaxed(&sleepers.waiters, 1u);
-	seen = ns_load_relaxed(&sleepers.frees);
-	if (!can_be_had(slot))
-		help_or_sleep(slot, false, 0, seen);
-	ns_sub_relaxed(&sleepers.waiters, 1u);
+	ns_add_relaxed(&ns_vm_waiters, 1u);
+	seen = ns_load_relaxed(&frees);
+	if (!can_be_had(order, slot))
+		help_or_sleep(order, slot, false, 0, seen);
+	ns_sub_relaxed(&ns_vm_waiters, 1u);
 }

@@ -39,12 +39,22 @@
 
 #define FREE_BATCH 32u /* pages: a short time under the lock */
 
-struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
+struct ns_vm_node ns_vm_nodes[NS_VM_ORDERS * NS_MAX_SLOTS];
+
+static unsigned norders; /* [I] sizes of pages on this machine */
 
 static uint32_t ready; /* [a] ns_vm_init is done; under ns_wake_lock */
 
+struct ns_vm_node *
+ns_vm_nth(unsigned i)
+{
+	unsigned order = i / ns_topo.nslots;
+
+	return order < norders ? ns_vm_node(i % ns_topo.nslots, order) : NULL;
+}
+
 static void
-node_init(struct ns_vm_node *n, unsigned slot)
+node_init(struct ns_vm_node *n, unsigned slot, unsigned order)
 {
 	struct ns_pool_stat st;
 	size_t limit, cluster;
@@ -52,14 +62,17 @@ node_init(struct ns_vm_node *n, unsigned slot)
 	ns_pool_stat(slot, &st);
 	limit = ns_min(st.limit, st.span);
 	cluster = ns_min(NS_VM_CLUSTER, limit / NS_VM_CLUSTER_SHARE);
-	cluster = ns_max(cluster / ns_page_size, 1);
 	ns_lock_init(&n->lock, NS_RANK_VM);
 	n->slot = slot;
+	n->order = order;
+	n->page_size = ns_page_size << order;
+	cluster = ns_max(cluster / n->page_size, 1);
 	n->intr = (uint32_t)cluster;
 	n->low = 3 * n->intr;
 	n->keep = 2 * n->intr;
 	n->max_units =
-	    (uint32_t)ns_max(ns_min(NS_EXTENT_UNITS, limit / NS_UNIT / 16), 1);
+	    (uint32_t)ns_max(ns_min(NS_EXTENT_UNITS, limit / NS_UNIT / 16),
+			     ns_max(n->page_size / NS_UNIT, 1));
 	ns_list_init(&n->dirty);
 	ns_list_init(&n->fresh);
 	ns_list_init(&n->chunks);
@@ -71,13 +84,17 @@ node_init(struct ns_vm_node *n, unsigned slot)
 static ns_cold int
 init(void)
 {
+	unsigned order, s;
 	int error;
 
 	ns_lock(&ns_wake_lock);
 	error = ns_page_init_locked();
 	if (error == 0 && ns_load_relaxed(&ready) == 0) {
-		for (unsigned s = 0; s < ns_topo.nslots; s++)
-			node_init(&ns_vm_nodes[s], s);
+		norders = ns_log2_floor(NS_VM_PAGE_MAX / ns_page_size) + 1;
+		for (order = 0; order < norders; order++)
+			for (s = 0; s < ns_topo.nslots; s++)
+				node_init(ns_vm_node(s, order), s, order);
+		ns_vm_mag_init();
 		ns_fork_vm.unlock = ns_vm_unlock_all;
 		ns_fork_vm.child = ns_vm_fork_child;
 		ns_fork_vm.lock = ns_vm_lock_all;
@@ -102,27 +119,29 @@ static void
 refill(struct ns_vm_node *n)
 {
 	struct vm_page *m;
+	size_t at;
 
 	while (n->nfree > 0 && ns_vm_reserve_ticket(n)) {
 		m = ns_vm_take(n, false);
 		ns_store_relaxed(&m->state, NS_VM_RESERVE);
 		ns_unlock(&n->lock);
-		*(volatile char *)m->addr = 0;
+		for (at = 0; at < n->page_size; at += ns_page_size)
+			*(volatile char *)(m->addr + at) = 0;
 		ns_vm_reserve_push(n, m);
 		ns_lock(&n->lock);
 	}
 }
 
 /* The first request to a node: pages up to the watermark, a full reserve. */
-static ns_cold void
-set_up(struct ns_vm_node *n)
+ns_cold void
+ns_vm_set_up(struct ns_vm_node *n)
 {
 	ns_lock(&n->lock);
 	while (ns_vm_held(n) <= n->low) {
 		bool grown;
 
 		ns_unlock(&n->lock);
-		grown = ns_vm_grow(n, true);
+		grown = ns_vm_grow(n, true, 0);
 		ns_lock(&n->lock);
 		if (!grown)
 			break;
@@ -140,6 +159,27 @@ wants_fresh(const struct ns_vm_node *n)
 }
 
 /*
+ * Free pages that are not in chunks come back: those in magazines, which
+ * refuse from now on, and the one being zeroed.  The lock is dropped.
+ */
+static void
+gather(struct ns_vm_node *n)
+{
+	bool is_drained = ns_load_relaxed(&n->tight) == NS_VM_DRAINED;
+	uint64_t eased = n->eased;
+
+	if (!is_drained)
+		ns_store_relaxed(&n->tight, NS_VM_TIGHT);
+	ns_unlock(&n->lock);
+	if (!is_drained)
+		ns_vm_mag_drain(n);
+	ns_vm_zero_wait(n);
+	ns_lock(&n->lock);
+	if (ns_load_relaxed(&n->tight) == NS_VM_TIGHT && n->eased == eased)
+		ns_store_relaxed(&n->tight, NS_VM_DRAINED);
+}
+
+/*
  * NORMAL and SYSTEM: a page while the node holds more than @mark.  The lock
  * is held, and dropped for growing; *grew tells.
  */
@@ -148,18 +188,16 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 {
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	bool want_fresh = zero, room = true, drained = false;
+	uint64_t more = ns_vm_count(req), lacks; /* wanted after this one */
 
 	for (;;) {
 		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 			refill(n);
-		if (ns_vm_held(n) > mark && !(want_fresh && wants_fresh(n)))
+		if (ns_vm_held(n) > mark + more &&
+		    !(want_fresh && wants_fresh(n)))
 			return ns_vm_take(n, zero);
 		if (!room && ns_vm_held(n) <= mark && !drained) {
-			ns_store_relaxed(&n->tight, NS_VM_TIGHT);
-			ns_unlock(&n->lock);
-			ns_vm_mag_drain(n);
-			ns_vm_zero_wait(n);
-			ns_lock(&n->lock);
+			gather(n);
 			drained = true;
 			continue;
 		}
@@ -168,9 +206,11 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 		if (!room && ns_vm_held(n) <= mark)
 			return (req & VM_ALLOC_NORECLAIM) != 0 ? NULL
 							       : ns_vm_steal(n);
-		want_fresh = false; /* once is enough */
+		lacks = mark + more - ns_min(mark + more, ns_vm_held(n));
 		ns_unlock(&n->lock);
-		room = ns_vm_grow(n, zero);
+		room = ns_vm_grow(n, zero, lacks + 1);
+		want_fresh = false; /* once is enough */
+		more = 0;
 		*grew |= room;
 		ns_lock(&n->lock);
 		n->stuck = !room;
@@ -181,26 +221,49 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 static bool
 is_slack(const struct ns_vm_node *n)
 {
-	uint64_t chunk = n->max_units * (NS_UNIT / ns_page_size);
+	uint64_t chunk = n->max_units * NS_UNIT / n->page_size;
 
 	return n->nfree > n->low + n->keep + 2 * chunk &&
 	       n->nfree > n->npages / 4 * 3;
 }
 
 /* Whoever changed what the node holds; the lock is held. */
-static void
-note_tight(struct ns_vm_node *n)
+void
+ns_vm_note_tight(struct ns_vm_node *n)
 {
 	uint32_t was = ns_load_relaxed(&n->tight), now = was;
 
 	if (ns_vm_held(n) <= n->low)
-		now = NS_VM_TIGHT;
+		now = was == NS_VM_DRAINED ? was : NS_VM_TIGHT;
 	else if (is_slack(n))
 		now = was == NS_VM_SLACK ? was : NS_VM_SLACK_NEW;
-	else if (was != NS_VM_TIGHT || ns_vm_held(n) > n->low + n->keep)
+	else if ((was != NS_VM_TIGHT && was != NS_VM_DRAINED) ||
+		 ns_vm_held(n) > n->low + n->keep)
 		now = NS_VM_EASY;
-	if (now != was)
-		ns_store_relaxed(&n->tight, now);
+	if (now == was)
+		return;
+	if (now == NS_VM_EASY)
+		n->eased++;
+	ns_store_relaxed(&n->tight, now);
+}
+
+/* A page that is never freed, of a chunk of such; NULL: any other will do. */
+static struct vm_page *
+take_nofree(struct ns_vm_node *n, uint32_t mark, bool *grew)
+{
+	struct vm_page *m = NULL;
+	bool room = true;
+
+	while (m == NULL && room && ns_vm_held(n) > mark) {
+		m = ns_vm_take_nofree(n);
+		if (m != NULL)
+			break;
+		ns_unlock(&n->lock);
+		room = ns_vm_grow_nofree(n);
+		*grew |= room;
+		ns_lock(&n->lock);
+	}
+	return m;
 }
 
 static struct vm_page *
@@ -208,11 +271,14 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 {
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	bool grew = false, missed = false, is_short;
-	struct vm_page *m;
+	struct vm_page *m = NULL;
 
 	ns_lock(&n->lock);
-	m = take_above(n, mark, req, &grew);
-	note_tight(n);
+	if (ns_unlikely((req & VM_ALLOC_NOFREE) != 0))
+		m = take_nofree(n, mark, &grew);
+	if (m == NULL)
+		m = take_above(n, mark, req, &grew);
+	ns_vm_note_tight(n);
 	if (m != NULL) {
 		ns_vm_mag_fill(n, zero);
 		missed = zero && ns_vm_zero_note(n, m);
@@ -240,7 +306,7 @@ alloc_interrupt(struct ns_vm_node *n, int req)
 			m = ns_vm_steal(n);
 		if (m == NULL)
 			m = ns_vm_mag_rob(n);
-		note_tight(n);
+		ns_vm_note_tight(n);
 		ns_unlock(&n->lock);
 	}
 	if (m == NULL) {
@@ -258,7 +324,7 @@ ns_vm_alloc(struct ns_vm_node *n, int req)
 	struct vm_page *m;
 
 	if (ns_unlikely(ns_load_relaxed(&n->used) == 0))
-		set_up(n);
+		ns_vm_set_up(n);
 	if ((req & VM_ALLOC_INTERRUPT) == 0)
 		m = alloc_above(n, ns_vm_mark(n, req), req);
 	else
@@ -267,7 +333,8 @@ ns_vm_alloc(struct ns_vm_node *n, int req)
 		ns_add_relaxed(&n->denied, 1);
 		return NULL;
 	}
-	ns_store_relaxed(&m->flags, 0);
+	ns_store_relaxed(&m->flags,
+			 (req & VM_ALLOC_NOFREE) != 0 ? PG_NOFREE : 0);
 	ns_store_relaxed(&m->state, NS_VM_ALLOCATED);
 	return m;
 }
@@ -324,29 +391,29 @@ void
 ns_vm_free(struct vm_page *m, bool zero)
 {
 	struct ns_vm_chunk *c = ns_vm_chunk_of("vm_page_free", m);
-	struct ns_vm_node *n = &ns_vm_nodes[ns_slot_of(m)];
-	struct ns_unit *spare;
+	struct ns_vm_node *n = ns_vm_node_of(m);
+	struct ns_unit *spare = NULL;
 	const char *rule = NULL;
-
-	if (ns_likely(ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
-		      ns_load_relaxed(&m->wire_count) == 0) &&
-	    ns_vm_mag_push(m, zero))
-		return;
 
 	ns_lock(&n->lock);
 	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
 		rule = "it is free already";
 	else if (ns_load_relaxed(&m->wire_count) != 0)
 		rule = "it is wired";
+	else if ((ns_load_relaxed(&m->flags) & PG_NOFREE) != 0)
+		rule = "it was allocated never to be freed";
 	if (ns_unlikely(rule != NULL)) {
 		ns_unlock(&n->lock);
 		ns_vm_die("vm_page_free", m, rule);
 	}
-	ns_store_relaxed(&m->state, NS_VM_FREE);
 	m->zero = zero;
-	ns_vm_put(n, c, m);
-	spare = ns_vm_shrink(n, c);
-	note_tight(n);
+	if (m->fixed) {
+		ns_store_relaxed(&m->state, NS_VM_FREE);
+	} else {
+		ns_vm_put(n, c, m);
+		spare = ns_vm_shrink(n, c);
+		ns_vm_note_tight(n);
+	}
 	if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 		refill(n);
 	ns_unlock(&n->lock);
@@ -373,7 +440,7 @@ ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal)
 			ns_store_relaxed(&m->state, NS_VM_FREE);
 			ns_vm_put(n, ns_vm_chunk_of("pageout", m), m);
 		}
-		note_tight(n);
+		ns_vm_note_tight(n);
 		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 			refill(n);
 		ns_unlock(&n->lock);
@@ -393,7 +460,7 @@ ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 			ns_vm_put(n, c, page[i]);
 			spare = ns_vm_shrink(n, c);
 		}
-		note_tight(n);
+		ns_vm_note_tight(n);
 		ns_unlock(&n->lock);
 		ns_vm_give_back(spare);
 	}
@@ -402,33 +469,39 @@ ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 void
 ns_vm_lock_all(void)
 {
+	struct ns_vm_node *n;
+
 	ns_vm_objects_lock();
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		ns_lock(&ns_vm_nodes[s].qlock);
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		ns_lock(&ns_vm_nodes[s].lock);
+	ns_vm_for_each (n)
+		ns_lock(&n->qlock);
+	ns_vm_for_each (n)
+		ns_lock(&n->lock);
 	ns_vm_wire_lock_all();
 }
 
 void
 ns_vm_unlock_all(void)
 {
+	struct ns_vm_node *n;
+
 	ns_vm_wire_unlock_all();
-	for (unsigned s = ns_topo.nslots; s-- > 0;)
-		ns_unlock(&ns_vm_nodes[s].lock);
-	for (unsigned s = ns_topo.nslots; s-- > 0;)
-		ns_unlock(&ns_vm_nodes[s].qlock);
+	ns_vm_for_each (n) {
+		ns_unlock(&n->lock);
+		ns_unlock(&n->qlock);
+	}
 	ns_vm_objects_unlock();
 }
 
 void
 ns_vm_fork_child(void)
 {
-	for (unsigned s = 0; s < ns_topo.nslots; s++) {
-		ns_lock_init(&ns_vm_nodes[s].qlock, NS_RANK_QUEUE);
-		ns_lock_init(&ns_vm_nodes[s].lock, NS_RANK_VM);
-		ns_vm_reserve_fork_child(&ns_vm_nodes[s]);
-		ns_vm_nodes[s].zeroing = 0;
+	struct ns_vm_node *n;
+
+	ns_vm_for_each (n) {
+		ns_lock_init(&n->qlock, NS_RANK_QUEUE);
+		ns_lock_init(&n->lock, NS_RANK_VM);
+		ns_vm_reserve_fork_child(n);
+		n->zeroing = 0;
 	}
 	ns_vm_wire_fork_child();
 	ns_vm_mag_fork_child();

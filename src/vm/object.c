@@ -19,31 +19,63 @@
 static struct ns_lock list_lock = NS_LOCK_INIT(NS_RANK_OBJECTS);
 static struct ns_list objects = { &objects, &objects };
 
+/* Is it a page's size: 0, or a power of two that is not too small or large? */
+static bool
+is_page_size(size_t size)
+{
+	return size == 0 || (ns_is_pow2(size) && size >= ns_page_size &&
+			     size <= NS_VM_PAGE_MAX);
+}
+
+static bool
+is_good(const struct vm_object_attr *attr, unsigned *slot)
+{
+	*slot = ns_vm_slot_of(attr->domain);
+	return (*slot != NS_NO_SLOT || attr->domain == VM_DOMAIN_HOME) &&
+	       attr->size != 0 && is_page_size(attr->page_size);
+}
+
+static int
+set_up(vm_object_t object, const struct vm_object_attr *attr, unsigned slot,
+       unsigned near)
+{
+	int error = 0;
+
+	object->size = attr->size;
+	object->home = slot;
+	object->handle = attr->handle;
+	object->pager = attr->pager;
+	if (attr->page_size != 0)
+		object->order = ns_log2_floor(attr->page_size / ns_page_size);
+	ns_vm_tree_init(&object->tree, attr->size, near);
+	if (attr->contiguous)
+		error = ns_vm_segment_create(object, near);
+	if (error != 0) {
+		memset(object, 0, sizeof(*object));
+		ns_vm_record_put(object, NS_VM_OBJECT);
+	}
+	return error;
+}
+
 ns_export vm_object_t
 vm_object_create(const struct vm_object_attr *attr)
 {
 	vm_object_t object = NULL;
 	unsigned slot, near;
+	int error = ns_vm_init();
 
-	if (ns_vm_init() == 0) {
-		slot = ns_vm_slot_of(attr->domain);
-		if ((slot == NS_NO_SLOT && attr->domain != VM_DOMAIN_HOME) ||
-		    attr->size == 0) {
-			errno = EINVAL;
-			return NULL;
-		}
+	if (error == 0 && !is_good(attr, &slot))
+		error = -EINVAL;
+	if (error == 0) {
 		near = slot != NS_NO_SLOT ? slot : ns_vm_home();
 		object = ns_vm_record_get(near, NS_VM_OBJECT);
+		error =
+		    object != NULL ? set_up(object, attr, slot, near) : -ENOMEM;
 	}
-	if (object == NULL) {
-		errno = ENOMEM;
+	if (error != 0) {
+		errno = -error;
 		return NULL;
 	}
-	object->size = attr->size;
-	object->home = slot;
-	object->handle = attr->handle;
-	object->pager = attr->pager;
-	ns_vm_tree_init(&object->tree, attr->size, near);
 	ns_lock(&list_lock);
 	ns_list_append(&objects, &object->link);
 	ns_unlock(&list_lock);
@@ -72,6 +104,8 @@ vm_object_destroy(vm_object_t object)
 		VM_OBJECT_WLOCK(object);
 	}
 	ns_vm_tree_free(&object->tree);
+	if (object->segment != NULL)
+		ns_vm_segment_destroy(object);
 	ns_lock(&list_lock);
 	ns_list_remove(&object->link);
 	ns_unlock(&list_lock);
@@ -84,6 +118,18 @@ ns_export vm_pindex_t
 vm_object_size(vm_object_t object)
 {
 	return object->size;
+}
+
+ns_export size_t
+vm_object_page_size(vm_object_t object)
+{
+	return ns_page_size << object->order;
+}
+
+ns_export void *
+vm_object_addr(vm_object_t object)
+{
+	return object->segment != NULL ? ns_vm_segment_addr(object, 0) : NULL;
 }
 
 ns_export void *

@@ -8,7 +8,7 @@
  * for those who do not say where, no say.  An object that has a node is the
  * home of its pages.
  */
-#include "vm/vm.h"
+#include "vm/magazine.h"
 
 #include <errno.h>
 
@@ -16,8 +16,13 @@
 	(VM_ALLOC_CLASS_MASK | VM_ALLOC_ZERO | VM_ALLOC_NOOBJ |    \
 	 VM_ALLOC_WIRED | VM_ALLOC_NOBUSY | VM_ALLOC_IFCACHED |    \
 	 VM_ALLOC_IFNOTCACHED | VM_ALLOC_SBUSY | VM_ALLOC_NOWAIT | \
-	 VM_ALLOC_NORECLAIM)
-#define NOT_BOTH (VM_ALLOC_NOBUSY | VM_ALLOC_SBUSY)
+	 VM_ALLOC_NORECLAIM | VM_ALLOC_NODUMP | VM_ALLOC_NOFREE |  \
+	 VM_ALLOC_COUNT_MASK)
+/* What a row of pages cannot be. */
+#define NOT_IN_RUN (VM_ALLOC_IFCACHED | VM_ALLOC_IFNOTCACHED | VM_ALLOC_NOFREE)
+/* These have pages of their own. */
+#define NOT_OF_MAGAZINE (VM_ALLOC_INTERRUPT | VM_ALLOC_NOFREE)
+#define NOT_BOTH        (VM_ALLOC_NOBUSY | VM_ALLOC_SBUSY)
 
 static __thread ns_tls_model uint32_t turn; /* interleave: last slot, or 0 */
 static __thread ns_tls_model bool is_pager;
@@ -51,8 +56,8 @@ ns_vm_slot_of(int domain)
 }
 
 /* 0, or what is wrong with the request. */
-static int
-request_error(vm_object_t object, int req)
+int
+ns_vm_request_error(vm_object_t object, int req)
 {
 	unsigned class = (unsigned)req & VM_ALLOC_CLASS_MASK;
 
@@ -79,41 +84,74 @@ ns_vm_is_pager(void)
 	return is_pager;
 }
 
-struct vm_page *
-ns_vm_from(unsigned home, bool strict, int req)
+static struct vm_page *
+from_node(struct ns_vm_node *n, int req, const struct ns_vm_run *run)
 {
-	const uint8_t *order;
+	return ns_likely(run == NULL) ? ns_vm_alloc(n, req)
+				      : ns_vm_alloc_run(n, req, run);
+}
+
+struct vm_page *
+ns_vm_from(unsigned order, unsigned home, bool strict, int req,
+	   const struct ns_vm_run *run)
+{
+	const uint8_t *near;
+	struct ns_vm_node *n;
 	struct vm_page *m;
 	unsigned i;
 
 	if (ns_unlikely(is_pager) && (req & VM_ALLOC_NORMAL) != 0)
 		req ^= VM_ALLOC_NORMAL | VM_ALLOC_SYSTEM;
 	if (home == NS_NO_SLOT) {
-		if ((req & VM_ALLOC_INTERRUPT) == 0 &&
-		    (m = ns_vm_mag_pop((req & VM_ALLOC_ZERO) != 0)) != NULL)
+		if ((req & NOT_OF_MAGAZINE) == 0 && order == 0 && run == NULL &&
+		    (m = ns_vm_mag_get((req & VM_ALLOC_ZERO) != 0)) != NULL)
 			return m;
 		home = ns_vm_home();
 	}
-	m = ns_vm_alloc(&ns_vm_nodes[home], req);
+	m = from_node(ns_vm_node(home, order), req, run);
 	if (ns_likely(m != NULL) || ns_topo.nslots == 1 || strict)
 		return m;
-	order = ns_topo_order(home);
+	near = ns_topo_order(home);
 	for (i = 1; m == NULL && i < ns_topo.nslots; i++) {
-		if (!ns_policy_permits(order[i]))
+		if (!ns_policy_permits(near[i]))
 			continue;
-		m = ns_vm_alloc(&ns_vm_nodes[order[i]], req);
+		n = ns_vm_node(near[i], order);
+		m = from_node(n, req, run);
 		if (m != NULL)
-			ns_add_relaxed(&ns_vm_nodes[order[i]].spilled, 1);
+			ns_add_relaxed(&n->spilled,
+				       run != NULL ? run->count : 1);
 	}
 	return m;
+}
+
+/*
+ * The kernel leaves the page out of core dumps, or no more: it is asked only
+ * when that changes, and not by INTERRUPT.
+ */
+static ns_cold void
+set_dump(struct vm_page *m, bool nodump)
+{
+	struct ns_vm_chunk *c = (struct ns_vm_chunk *)ns_run_of(m->addr)->body;
+
+	if (ns_os_dump(m->addr, ns_vm_bytes(m), !nodump) != 0)
+		return;
+	m->nodump = nodump;
+	if (nodump)
+		ns_store_relaxed(&c->nodump, true);
 }
 
 vm_page_t
 ns_vm_finish(struct vm_page *m, int req)
 {
-	if (ns_unlikely(m == NULL))
+	bool nodump = (req & VM_ALLOC_NODUMP) != 0;
+
+	if (ns_unlikely(m == NULL)) {
 		errno = ENOMEM;
-	else if ((req & VM_ALLOC_WIRED) != 0)
+		return NULL;
+	}
+	if (ns_unlikely(m->nodump != nodump) && (req & VM_ALLOC_INTERRUPT) == 0)
+		set_dump(m, nodump);
+	if ((req & VM_ALLOC_WIRED) != 0)
 		ns_vm_wire_new(m, (req & VM_ALLOC_INTERRUPT) == 0);
 	return m;
 }
@@ -125,11 +163,31 @@ refuse(int error)
 	return NULL;
 }
 
+/* Is it what a magazine serves as it is? */
+ns_inline bool
+is_plain(int req)
+{
+	int rest = req & ~VM_ALLOC_ZERO;
+
+	return rest == (VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ) ||
+	       rest == (VM_ALLOC_SYSTEM | VM_ALLOC_NOOBJ);
+}
+
 ns_export vm_page_t
 vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req)
 {
-	int error = request_error(object, req);
+	vm_page_t m;
+	int error;
 
+	if (ns_likely(is_plain(req))) {
+		m = (req & VM_ALLOC_ZERO) == 0 ? ns_vm_mag_pop(false)
+					       : ns_vm_mag_pop(true);
+		if (ns_likely(m != NULL && !m->nodump))
+			return m;
+		if (m != NULL)
+			return ns_vm_finish(m, req);
+	}
+	error = ns_vm_request_error(object, req);
 	if (ns_unlikely(error != 0))
 		return refuse(error);
 	if ((req & VM_ALLOC_NOOBJ) == 0)
@@ -137,7 +195,7 @@ vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req)
 					  NS_NO_SLOT, req);
 	if (ns_unlikely(ns_vm_init() != 0))
 		return refuse(ENOMEM);
-	return ns_vm_finish(ns_vm_from(NS_NO_SLOT, false, req), req);
+	return ns_vm_finish(ns_vm_from(0, NS_NO_SLOT, false, req, NULL), req);
 }
 
 ns_export vm_page_t
@@ -155,7 +213,7 @@ ns_export vm_page_t
 vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 		     int req)
 {
-	int error = request_error(object, req);
+	int error = ns_vm_request_error(object, req);
 	unsigned slot;
 
 	if (ns_unlikely(error == EINVAL))
@@ -170,7 +228,59 @@ vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 	if ((req & VM_ALLOC_NOOBJ) == 0)
 		return ns_vm_object_alloc("vm_page_alloc_domain", object,
 					  pindex, slot, req);
-	return ns_vm_finish(ns_vm_from(slot, true, req), req);
+	return ns_vm_finish(ns_vm_from(0, slot, true, req, NULL), req);
+}
+
+/* Pages in a row, from @slot or, NS_NO_SLOT, from where others come from. */
+static vm_page_t
+alloc_run(const char *call, vm_object_t object, vm_pindex_t pindex,
+	  unsigned slot, int req, const struct ns_vm_run *run)
+{
+	int error = ns_vm_request_error(object, req);
+	vm_page_t first;
+
+	if (error != 0 || (req & NOT_IN_RUN) != 0)
+		return refuse(EINVAL);
+	if ((req & VM_ALLOC_NOOBJ) == 0)
+		return ns_vm_object_run(call, object, pindex, slot, req, run);
+	error = ns_vm_run_error(run, ns_page_size);
+	if (error != 0)
+		return refuse(error);
+	first = ns_vm_from(0, slot, slot != NS_NO_SLOT, req, run);
+	for (size_t i = 0; i < run->count && first != NULL; i++)
+		ns_vm_finish(ns_vm_page_of(first->addr + i * ns_page_size),
+			     req);
+	return first != NULL ? first : refuse(ENOMEM);
+}
+
+ns_export vm_page_t
+vm_page_alloc_contig(vm_object_t object, vm_pindex_t pindex, int req,
+		     unsigned long npages, unsigned long alignment,
+		     unsigned long boundary)
+{
+	struct ns_vm_run run = { npages, alignment, boundary };
+
+	if (ns_unlikely(ns_vm_init() != 0))
+		return refuse(ENOMEM);
+	return alloc_run("vm_page_alloc_contig", object, pindex, NS_NO_SLOT,
+			 req, &run);
+}
+
+ns_export vm_page_t
+vm_page_alloc_contig_domain(vm_object_t object, vm_pindex_t pindex, int domain,
+			    int req, unsigned long npages,
+			    unsigned long alignment, unsigned long boundary)
+{
+	struct ns_vm_run run = { npages, alignment, boundary };
+	unsigned slot;
+
+	if (ns_unlikely(ns_vm_init() != 0))
+		return refuse(ENOMEM);
+	slot = ns_vm_slot_of(domain);
+	if (slot == NS_NO_SLOT)
+		return refuse(EINVAL);
+	return alloc_run("vm_page_alloc_contig_domain", object, pindex, slot,
+			 req, &run);
 }
 
 #ifdef NS_DEBUG
@@ -179,7 +289,7 @@ assert_zero(const char *call, const struct vm_page *m)
 {
 	const uint64_t *w = (const uint64_t *)(void *)m->addr;
 
-	for (size_t i = 0; i < ns_page_size / sizeof(*w); i++)
+	for (size_t i = 0; i < ns_vm_bytes(m) / sizeof(*w); i++)
 		if (w[i] != 0)
 			ns_vm_die(call, m, "it is not zero");
 }
@@ -187,20 +297,26 @@ assert_zero(const char *call, const struct vm_page *m)
 #define assert_zero(call, m) ((void)0)
 #endif
 
-static void
+static ns_noinline void
 free_page(const char *call, struct vm_page *m, bool zero)
 {
-	ns_vm_chunk_of(call, m);
+	struct ns_vm_chunk *c = ns_vm_chunk_of(call, m);
+
 	if (ns_load_relaxed(&m->object) != NULL)
 		ns_vm_leave(call, m);
-	ns_vm_free(m, zero);
-	ns_vm_wake_waiters();
+	if (c->order != 0 || m->fixed || !ns_vm_may_free(m) ||
+	    !ns_vm_mag_put(m, zero))
+		ns_vm_free(m, zero);
+	ns_vm_freed();
 }
 
 ns_export void
 vm_page_free(vm_page_t m)
 {
-	free_page("vm_page_free", m, false);
+	if (ns_likely(ns_vm_mag_push(m, false)))
+		ns_vm_freed();
+	else
+		free_page("vm_page_free", m, false);
 }
 
 ns_export void
@@ -208,7 +324,10 @@ vm_page_free_zero(vm_page_t m)
 {
 	ns_vm_assert_allocated("vm_page_free_zero", m);
 	assert_zero("vm_page_free_zero", m);
-	free_page("vm_page_free_zero", m, true);
+	if (ns_likely(ns_vm_mag_push(m, true)))
+		ns_vm_freed();
+	else
+		free_page("vm_page_free_zero", m, true);
 }
 
 ns_export void *
@@ -225,6 +344,23 @@ vm_page_size(void)
 	return ns_page_size;
 }
 
+ns_export size_t
+vm_page_length(vm_page_t m)
+{
+	ns_vm_assert_allocated("vm_page_length", m);
+	return ns_vm_bytes(m);
+}
+
+ns_export vm_page_t
+vm_page_of(const void *addr)
+{
+	struct vm_page *m = ns_vm_page_of(addr);
+
+	return m != NULL && ns_load_relaxed(&m->state) == NS_VM_ALLOCATED
+		   ? m
+		   : NULL;
+}
+
 ns_export int
 vm_page_domain(vm_page_t m)
 {
@@ -237,6 +373,7 @@ vm_page_flags(vm_page_t m)
 {
 	ns_vm_assert_allocated("vm_page_flags", m);
 	return (m->zero ? PG_ZERO : 0) | (ns_vm_mlocked(m) ? PG_MLOCKED : 0) |
+	       (m->nodump ? PG_NODUMP : 0) |
 	       (ns_load_relaxed(&m->flags) & NS_VM_FLAGS);
 }
 

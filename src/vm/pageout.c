@@ -243,7 +243,7 @@ scan_inactive(struct ns_vm_node *n, uint64_t goal, uint64_t max, bool hard)
 		scan_end(&s);
 	}
 	if (got > 0)
-		ns_vm_wake_waiters();
+		ns_vm_freed();
 	return got;
 }
 
@@ -276,9 +276,9 @@ ns_vm_reclaim(struct ns_vm_node *n)
 /* The laundry. */
 
 static uint64_t
-pages_of_cluster(void)
+pages_of_cluster(const struct vm_page *m)
 {
-	return ns_max(NS_VM_CLUSTER >> ns_page_shift, 1);
+	return ns_max(NS_VM_CLUSTER / ns_vm_bytes(m), 1);
 }
 
 /* Unless somebody writes it already.  [o] */
@@ -306,7 +306,7 @@ joins(struct vm_page *m)
 static void
 gather(struct ns_vm_writer *w, vm_object_t object, struct vm_page *m)
 {
-	unsigned max = (unsigned)pages_of_cluster(), before = 0;
+	unsigned max = (unsigned)pages_of_cluster(m), before = 0;
 	vm_pindex_t at = m->pindex;
 	struct vm_page *p;
 
@@ -404,7 +404,7 @@ look(struct ns_vm_node *n)
 static void
 try_grow(struct ns_vm_node *n)
 {
-	if (ns_pool_available(n->slot) == 0 || !ns_vm_grow(n, false))
+	if (ns_pool_available(n->slot) == 0 || !ns_vm_grow(n, false, 0))
 		return;
 	ns_lock(&n->lock);
 	n->stuck = false;

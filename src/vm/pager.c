@@ -27,7 +27,7 @@
 static struct ns_vm_node *
 node_of(const struct vm_page *m)
 {
-	return &ns_vm_nodes[ns_slot_of(m)];
+	return ns_vm_node_of(m);
 }
 
 #ifdef NS_DEBUG
@@ -185,7 +185,7 @@ fill(vm_object_t object, vm_page_t m)
 	if (vm_pager_has_page(object, m->pindex, NULL, NULL))
 		return vm_pager_get_pages(object, &m, 1, NULL, NULL);
 	if ((vm_page_flags(m) & PG_ZERO) == 0)
-		memset(m->addr, 0, ns_page_size);
+		memset(m->addr, 0, ns_vm_bytes(m));
 	vm_page_valid(m);
 	return VM_PAGER_OK;
 }
@@ -346,7 +346,7 @@ vm_pager_put_done(vm_page_t m, int status)
 	settle(m, status);
 	vm_page_sunbusy(m);
 	ns_unlock(&node_of(m)->qlock);
-	ns_vm_wake_waiters();
+	ns_vm_freed();
 }
 
 /*

@@ -14,6 +14,7 @@
  *    brought the page in can afford.
  * 4. A wired page is in no queue, but for the moment between its first wiring
  *    and its leaving.
+ *    Nor is one of a contiguous object: its memory is no use to others.
  * 5. act_count is a page's history: at each sweep over the active queue it is
  *    halved, and raised if the page was referenced since the last one; at 0
  *    the page goes.  A page that was just made active survives one sweep, one
@@ -35,7 +36,7 @@ ns_vm_queue_init(struct ns_vm_node *n)
 void
 ns_vm_queue_move(struct vm_page *m, uint8_t queue, bool head)
 {
-	struct ns_vm_node *n = &ns_vm_nodes[ns_slot_of(m)];
+	struct ns_vm_node *n = ns_vm_node_of(m);
 
 	if (m->queue != PQ_NONE) {
 		ns_list_remove(&m->link);
@@ -62,14 +63,14 @@ count_active(struct vm_page *m)
 void
 ns_vm_enqueue(const char *call, struct vm_page *m, uint8_t queue, bool head)
 {
-	struct ns_vm_node *n = &ns_vm_nodes[ns_slot_of(m)];
+	struct ns_vm_node *n = ns_vm_node_of(m);
 	bool good;
 
 	ns_vm_chunk_of(call, m);
 	ns_lock(&n->qlock);
 	good = ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
 	       ns_load_relaxed(&m->object) != NULL;
-	if (good && ns_load_relaxed(&m->wire_count) == 0) {
+	if (good && !m->fixed && ns_load_relaxed(&m->wire_count) == 0) {
 		if (queue == PQ_ACTIVE)
 			count_active(m);
 		ns_vm_queue_move(m, queue, head);
@@ -83,7 +84,7 @@ ns_vm_enqueue(const char *call, struct vm_page *m, uint8_t queue, bool head)
 void
 ns_vm_dequeue(struct vm_page *m)
 {
-	struct ns_vm_node *n = &ns_vm_nodes[ns_slot_of(m)];
+	struct ns_vm_node *n = ns_vm_node_of(m);
 
 	if (ns_load_relaxed(&m->queue) == PQ_NONE)
 		return;

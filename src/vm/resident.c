@@ -151,7 +151,9 @@ ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
 	int error;
 
 	ns_vm_assert_wlocked(call, object);
-	if (pindex >= object->size)
+	if (pindex >= object->size ||
+	    (object->segment != NULL && slot != NS_NO_SLOT &&
+	     slot != object->segment->slot))
 		return refuse(EINVAL);
 	m = from_cache(object, pindex, req, &error);
 	if (m != NULL)
@@ -165,8 +167,12 @@ ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
 		return refuse(-error);
 	if (!ns_vm_tree_prepare(&object->tree, pindex))
 		return refuse(ENOMEM);
-	m = ns_vm_from(slot != NS_NO_SLOT ? slot : object->home,
-		       slot != NS_NO_SLOT, req);
+	if (object->segment != NULL)
+		m = ns_vm_segment_take(object, pindex);
+	else
+		m = ns_vm_from(object->order,
+			       slot != NS_NO_SLOT ? slot : object->home,
+			       slot != NS_NO_SLOT, req, NULL);
 	if (m == NULL) {
 		ns_vm_tree_trim(&object->tree, pindex);
 		return refuse(ENOMEM);
@@ -174,6 +180,94 @@ ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
 	ns_vm_busy_set(m, req);
 	enter(m, object, pindex);
 	return ns_vm_finish(m, req);
+}
+
+/* Undoes what make_room did for indices [pindex, pindex + count). */
+static void
+give_up_room(vm_object_t object, vm_pindex_t pindex, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ns_vm_tree_trim(&object->tree, pindex + i);
+}
+
+/* Memory for pages in a row; of a contiguous object, if it is as asked for. */
+static struct vm_page *
+take_run(vm_object_t object, vm_pindex_t pindex, unsigned slot, int req,
+	 const struct ns_vm_run *run)
+{
+	struct vm_page *m, *first = NULL;
+
+	if (object->segment == NULL)
+		return ns_vm_from(object->order,
+				  slot != NS_NO_SLOT ? slot : object->home,
+				  slot != NS_NO_SLOT, req, run);
+	for (size_t i = 0; i < run->count; i++) {
+		m = ns_vm_segment_take(object, pindex + i);
+		if (m == NULL) {
+			while (i-- > 0)
+				ns_vm_free(ns_vm_page_of(ns_vm_segment_addr(
+					       object, pindex + i)),
+					   false);
+			return NULL;
+		}
+		first = i == 0 ? m : first;
+	}
+	return first;
+}
+
+/* 0, or why no such pages can be had at @pindex. */
+static int
+run_error(vm_object_t object, vm_pindex_t pindex, unsigned slot,
+	  const struct ns_vm_run *run)
+{
+	size_t size = vm_object_page_size(object);
+	int error = ns_vm_run_error(run, size);
+
+	if (error != 0)
+		return error;
+	if (pindex >= object->size || run->count > object->size - pindex)
+		return EINVAL;
+	if (object->segment == NULL)
+		return 0;
+	if (slot != NS_NO_SLOT && slot != object->segment->slot)
+		return EINVAL;
+	return ns_vm_run_fits(
+		   run, (uintptr_t)ns_vm_segment_addr(object, pindex), size)
+		   ? 0
+		   : EINVAL;
+}
+
+/* As ns_vm_object_alloc, for pages at indices and addresses in a row. */
+vm_page_t
+ns_vm_object_run(const char *call, vm_object_t object, vm_pindex_t pindex,
+		 unsigned slot, int req, const struct ns_vm_run *run)
+{
+	int error = run_error(object, pindex, slot, run);
+	struct vm_page *first, *m;
+	size_t i;
+
+	ns_vm_assert_wlocked(call, object);
+	if (error != 0)
+		return refuse(error);
+	for (i = 0; i < run->count; i++) {
+		error = make_room(call, object, pindex + i);
+		if (error != 0) {
+			give_up_room(object, pindex, i);
+			return refuse(-error);
+		}
+	}
+	first = take_run(object, pindex, slot, req, run);
+	if (first == NULL) {
+		give_up_room(object, pindex, run->count);
+		return refuse(ENOMEM);
+	}
+	for (i = 0; i < run->count; i++) {
+		m = ns_vm_page_of(first->addr + i * ns_vm_bytes(first));
+		ns_vm_busy_set(m, req);
+		enter(m, object, pindex + i);
+		ns_vm_finish(m, req);
+	}
+	return first;
 }
 
 /* Neighbours. */
@@ -217,6 +311,21 @@ vm_page_prev(vm_page_t m)
 
 /* Moves. */
 
+/* Could the page be one of the object's: is it as long, and free to move? */
+static bool
+is_like(const struct vm_page *m, vm_object_t object)
+{
+	return m->order == object->order && !m->fixed &&
+	       object->segment == NULL;
+}
+
+static void
+assert_movable(const char *call, const struct vm_page *m)
+{
+	if (m->fixed)
+		ns_vm_die(call, m, "its object is contiguous");
+}
+
 static int
 result(int error)
 {
@@ -235,7 +344,8 @@ vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED ||
 	    ns_load_relaxed(&m->object) != NULL)
 		ns_vm_die("vm_page_insert", m, "it is free or in an object");
-	error = make_room("vm_page_insert", object, pindex);
+	error = is_like(m, object) ? make_room("vm_page_insert", object, pindex)
+				   : -EINVAL;
 	if (error == 0) {
 		ns_vm_busy_set(m, VM_ALLOC_NOBUSY);
 		enter(m, object, pindex);
@@ -246,7 +356,10 @@ vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 ns_export bool
 vm_page_remove(vm_page_t m)
 {
-	leave(m, ns_vm_assert_leaving("vm_page_remove", m));
+	vm_object_t object = ns_vm_assert_leaving("vm_page_remove", m);
+
+	assert_movable("vm_page_remove", m);
+	leave(m, object);
 	ns_vm_busy_end(m);
 	return ns_load_relaxed(&m->wire_count) == 0;
 }
@@ -255,8 +368,10 @@ ns_export int
 vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 {
 	vm_object_t old = ns_vm_assert_leaving("vm_page_rename", m);
-	int error = make_room("vm_page_rename", object, pindex);
 	vm_pindex_t was;
+	int error = is_like(m, object)
+			? make_room("vm_page_rename", object, pindex)
+			: -EINVAL;
 
 	if (error != 0)
 		return result(error);
@@ -282,6 +397,9 @@ vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 	ns_vm_assert_leaving("vm_page_replace", mold);
 	if (!ns_vm_is_at(mold, object, pindex))
 		ns_vm_die("vm_page_replace", mold, "it is not at that index");
+	assert_movable("vm_page_replace", mold);
+	if (mnew->order != mold->order)
+		ns_vm_die("vm_page_replace", mnew, "it is of another size");
 	ns_vm_dequeue(mold);
 	ns_vm_busy_set(mnew, 0);
 	enter(mnew, object, pindex);

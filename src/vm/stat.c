@@ -6,9 +6,9 @@
 #include <string.h>
 
 void
-ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
+ns_vm_stat(unsigned node, struct ns_vm_stat *st)
 {
-	struct ns_vm_node *n = &ns_vm_nodes[slot];
+	struct ns_vm_node *n = &ns_vm_nodes[node];
 
 	ns_lock(&n->qlock);
 	ns_lock(&n->lock);
@@ -36,41 +36,53 @@ ns_vm_stat(unsigned slot, struct ns_vm_stat *st)
 	ns_unlock(&n->qlock);
 }
 
+/* Pages of 2^order system pages each are as many system pages. */
+static void
+add(struct vm_domain_stat *st, const struct ns_vm_stat *s, unsigned order)
+{
+	st->page_count += s->pages << order;
+	st->free_count += (s->free + s->reserve) << order;
+	st->cache_count += s->cached << order;
+	st->active_count += s->queued[PQ_ACTIVE] << order;
+	st->inactive_count += s->queued[PQ_INACTIVE] << order;
+	st->laundry_count +=
+	    (s->queued[PQ_LAUNDRY] + s->queued[NS_VM_PQ_UNSWAPPABLE]) << order;
+	st->free_min += s->low << order;
+	st->interrupt_free_min += s->interrupt << order;
+	st->free_target += s->target << order;
+	st->denied += s->denied;
+	st->spilled += s->spilled;
+	st->zero_asked += s->zero_asked;
+	st->zero_given += s->zero_given;
+	st->zeroed += s->zero_made;
+	st->scanned += s->work.scanned;
+	st->deactivated += s->work.deactivated;
+	st->reactivated += s->work.reactivated;
+	st->reclaimed += s->work.reclaimed;
+	st->evicted += s->reclaimed;
+	st->laundered += s->work.laundered;
+	st->failed += s->work.failed;
+}
+
 ns_export int
 vm_domain_stat(int domain, struct vm_domain_stat *st)
 {
 	unsigned slot = ns_vm_init() == 0 ? ns_vm_slot_of(domain) : NS_NO_SLOT;
+	struct ns_vm_node *n;
 	struct ns_vm_stat s;
 
 	if (slot == NS_NO_SLOT) {
 		errno = EINVAL;
 		return -1;
 	}
-	ns_vm_stat(slot, &s);
-	*st = (struct vm_domain_stat){
-		.domain = domain,
-		.page_count = s.pages,
-		.free_count = s.free + s.reserve,
-		.cache_count = s.cached,
-		.active_count = s.queued[PQ_ACTIVE],
-		.inactive_count = s.queued[PQ_INACTIVE],
-		.laundry_count =
-		    s.queued[PQ_LAUNDRY] + s.queued[NS_VM_PQ_UNSWAPPABLE],
-		.free_min = s.low,
-		.interrupt_free_min = s.interrupt,
-		.free_target = s.target,
-		.denied = s.denied,
-		.spilled = s.spilled,
-		.zero_asked = s.zero_asked,
-		.zero_given = s.zero_given,
-		.zeroed = s.zero_made,
-		.scanned = s.work.scanned,
-		.deactivated = s.work.deactivated,
-		.reactivated = s.work.reactivated,
-		.reclaimed = s.work.reclaimed,
-		.evicted = s.reclaimed,
-		.laundered = s.work.laundered,
-		.failed = s.work.failed,
-	};
+	*st = (struct vm_domain_stat){ .domain = domain };
+	ns_vm_for_each (n) {
+		/* Of another size, if there ever were any. */
+		if (n->slot != slot ||
+		    (n->order != 0 && ns_load_relaxed(&n->used) == 0))
+			continue;
+		ns_vm_stat((unsigned)(n - ns_vm_nodes), &s);
+		add(st, &s, n->order);
+	}
 	return 0;
 }

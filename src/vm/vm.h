@@ -44,6 +44,7 @@
 
 enum ns_vm_state {
 	NS_VM_FREE,      /* in its chunk, for anyone */
+	NS_VM_SPARE,     /* free, but in a magazine or in somebody's hand */
 	NS_VM_RESERVE,   /* in the node's reserve, or on its way there */
 	NS_VM_ALLOCATED, /* somebody's */
 	NS_VM_CACHED,    /* its object's, and anybody's who needs a page */
@@ -64,14 +65,17 @@ struct vm_page {
 	uint16_t flags;           /* [a] NS_VM_FLAGS, _WRITING, _CHANGED */
 	uint8_t state;            /* [a] enum ns_vm_state; written [v] or [O] */
 	uint8_t zero;             /* [O] was zero when taken; free: is zero */
+	uint8_t order;            /* [I] 2^order system pages */
+	uint8_t fixed;            /* [I] of a contiguous object, for ever */
+	uint8_t nodump;           /* [O] left out of core dumps */
 	uint8_t queue;            /* [a] PQ_*; written [q] */
 	uint8_t act_count;        /* [a] how active: queue.c */
-	char pad[8];
+	char pad[5];
 };
 _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
 
 /* What vm_page_flags tells of vm_page.flags. */
-#define NS_VM_FLAGS   (PG_VALID | PG_DIRTY | PG_REFERENCED)
+#define NS_VM_FLAGS   (PG_VALID | PG_DIRTY | PG_REFERENCED | PG_NOFREE)
 #define NS_VM_WRITING 0x8000 /* its pager writes it */
 #define NS_VM_CHANGED 0x4000 /* and somebody has made it dirty since */
 
@@ -83,9 +87,14 @@ _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
 
 enum ns_vm_role { NS_VM_CHUNK = 1, NS_VM_META, NS_VM_RECORDS };
 
-/* In the first unit's descriptor of a run that pages are cut from. */
+/*
+ * In the first unit's descriptor of a run that pages are cut from, or of a
+ * part of one (segment.c).
+ */
 struct ns_vm_chunk {
-	uint32_t role;            /* [I] NS_VM_CHUNK */
+	uint8_t role;             /* [I] NS_VM_CHUNK */
+	uint8_t order;            /* [I] of its pages */
+	bool nodump;              /* [a] a page may be left out of dumps */
 	uint32_t npages;          /* [I] */
 	uint32_t carved;          /* [a] pages that were ever handed out; [v] */
 	uint32_t nfree;           /* [v] */
@@ -125,6 +134,10 @@ _Static_assert(sizeof(struct ns_vm_meta) <= NS_UNIT_BODY, "fits");
 #define NS_VM_CLUSTER_SHARE 64u
 #define NS_VM_RESERVE_MAX   (NS_VM_CLUSTER >> 12) /* pages of 4 KiB */
 
+/* Pages are a system page long or a power of two of them, up to 1 MiB. */
+#define NS_VM_PAGE_MAX (1ul << 20)
+#define NS_VM_ORDERS   9u /* with system pages of 4 KiB */
+
 /*
  * Records of one size and one kind for ever: who reads one that was given
  * back still finds a record of the kind.  Runs of them never go back.
@@ -141,6 +154,7 @@ enum ns_vm_kind { NS_VM_TREE, NS_VM_OBJECT, NS_VM_KINDS };
 enum ns_vm_tight {
 	NS_VM_EASY,      /* yes */
 	NS_VM_TIGHT,     /* no: all are needed */
+	NS_VM_DRAINED,   /* no, and they are drained since */
 	NS_VM_SLACK_NEW, /* no: chunks shall go back; drain them */
 	NS_VM_SLACK,     /* no, and they are drained */
 };
@@ -155,15 +169,22 @@ struct ns_vm_work {
 	uint64_t failed;      /* not written */
 };
 
+/*
+ * The pages of one size on a node: in what follows, a node.  Nothing but the
+ * pool that chunks come from is common to the sizes.
+ */
 struct ns_vm_node {
 	struct ns_lock lock;   /* NS_RANK_VM: [v] */
 	uint32_t slot;         /* [I] */
+	uint32_t order;        /* [I] of its pages */
+	size_t page_size;      /* [I] bytes */
 	uint32_t intr;         /* [I] interrupt watermark, in pages */
 	uint32_t low;          /* [I] low watermark */
 	uint32_t keep;         /* [I] above low: see chunk.c */
 	uint32_t max_units;    /* [I] of a chunk: an extent, or 1/16 node */
 	uint32_t used;         /* [a] set by the first request */
 	uint32_t tight;        /* [a] enum ns_vm_tight */
+	uint64_t eased;        /* [v] how often tight has become easy */
 	uint64_t nfree;        /* [v] free pages in chunks */
 	uint64_t npages;       /* [v] pages in chunks, all states */
 	uint64_t nzeroed;      /* [v] free pages that are zero and not fresh */
@@ -175,11 +196,13 @@ struct ns_vm_node {
 	struct ns_list fresh;  /* [v] chunks with pages known to be zero */
 	struct ns_list chunks; /* [v] */
 	struct ns_list metas;  /* [v] */
-	struct ns_list cached; /* [v] cached pages, the first one first */
-	uint64_t ncached;      /* [v] */
-	uint64_t reclaimed;    /* [v] cached pages that lost their contents */
-	bool stuck;            /* [v] the pool had nothing, when last asked */
-	bool behind;           /* [d] see pageout.c */
+	struct ns_vm_chunk *nofree; /* [v] pages for VM_ALLOC_NOFREE, or NULL */
+	uint64_t nnofree;           /* [v] pages in all such chunks */
+	struct ns_list cached;      /* [v] cached pages, the first one first */
+	uint64_t ncached;           /* [v] */
+	uint64_t reclaimed; /* [v] cached pages that lost their contents */
+	bool stuck;         /* [v] the pool had nothing, when last asked */
+	bool behind;        /* [d] see pageout.c */
 	struct ns_vm_record *records[NS_VM_KINDS]; /* [v] free ones */
 	uint64_t zero_asked;   /* [a] written under [v], as the next */
 	uint64_t zero_given;   /* [a] */
@@ -196,14 +219,71 @@ struct ns_vm_node {
 	struct vm_page *reserve[NS_VM_RESERVE_MAX];
 } __attribute__((aligned(NS_CACHELINE)));
 
-extern struct ns_vm_node ns_vm_nodes[NS_MAX_SLOTS];
+/* System pages first: a slot's number is also that of its node of these. */
+extern struct ns_vm_node ns_vm_nodes[NS_VM_ORDERS * NS_MAX_SLOTS];
+
+ns_inline struct ns_vm_node *
+ns_vm_node(unsigned slot, unsigned order)
+{
+	return &ns_vm_nodes[order * NS_MAX_SLOTS + slot];
+}
+
+/* Whose page it is, or will be again. */
+ns_inline struct ns_vm_node *
+ns_vm_node_of(const struct vm_page *m)
+{
+	return ns_vm_node(ns_slot_of(m), m->order);
+}
+
+ns_inline size_t
+ns_vm_bytes(const struct vm_page *m)
+{
+	return ns_page_size << m->order;
+}
+
+/* The @i-th of all nodes; NULL: there are not so many. */
+struct ns_vm_node *ns_vm_nth(unsigned i);
+#define ns_vm_for_each(n) \
+	for (unsigned i_ = 0; ((n) = ns_vm_nth(i_)) != NULL; i_++)
 
 /* Sets everything up, once.  Returns 0 or -ENOMEM. */
 int ns_vm_init(void);
 
+/* Pages at consecutive addresses (contig.c): what is asked for. */
+struct ns_vm_run {
+	size_t count;    /* pages, at least 1 */
+	size_t align;    /* of the first one, in bytes */
+	size_t boundary; /* in bytes: none lies within; 0: no matter */
+};
+
+/* contig.c: the first of them, all allocated; or NULL */
+struct vm_page *ns_vm_alloc_run(struct ns_vm_node *n, int req,
+				const struct ns_vm_run *run);
+bool ns_vm_run_fits(const struct ns_vm_run *run, uintptr_t addr, size_t size);
+int ns_vm_run_error(const struct ns_vm_run *run, size_t size);
+/* The page of this memory, or NULL. */
+struct vm_page *ns_vm_page_of(const void *addr);
+
+/* segment.c: the memory of contiguous objects */
+int ns_vm_segment_create(vm_object_t object, unsigned slot);
+void ns_vm_segment_destroy(vm_object_t object);
+struct vm_page *ns_vm_segment_take(vm_object_t object, vm_pindex_t pindex);
+char *ns_vm_segment_addr(vm_object_t object, vm_pindex_t pindex);
+
+/* May a page be freed whose chunk is known? */
+ns_inline bool
+ns_vm_may_free(const struct vm_page *m)
+{
+	return ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
+	       ns_load_relaxed(&m->wire_count) == 0 &&
+	       (ns_load_relaxed(&m->flags) & PG_NOFREE) == 0;
+}
+
 /* node.c */
 void ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal);
 struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
+void ns_vm_set_up(struct ns_vm_node *n);       /* if it is not used yet */
+void ns_vm_note_tight(struct ns_vm_node *n);   /* who changed what it holds */
 void ns_vm_free(struct vm_page *m, bool zero); /* @zero: it is zero */
 /* Pages that were free already go back into their chunks. */
 void ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count);
@@ -221,8 +301,25 @@ void ns_vm_assert_allocated(const char *call, const struct vm_page *m);
 #define ns_vm_assert_allocated(call, m) ((void)0)
 #endif
 
-/* chunk.c; the node's lock is held, except by ns_vm_grow's caller */
-bool ns_vm_grow(struct ns_vm_node *n, bool zero);
+/*
+ * chunk.c - without the node's lock: a chunk of the pool's memory for the node,
+ * @missing pages if they are to be had.
+ */
+bool ns_vm_grow(struct ns_vm_node *n, bool zero, size_t missing);
+bool ns_vm_grow_nofree(struct ns_vm_node *n);
+/* Likewise: the structs of as many units' pages; and back, with the lock. */
+struct vm_page *ns_vm_structs(struct ns_vm_node *n, size_t units);
+void ns_vm_put_structs(struct ns_vm_node *n, struct vm_page *pages,
+		       size_t units);
+struct ns_vm_chunk *ns_vm_chunk_init(struct ns_unit *u, struct vm_page *pages,
+				     unsigned order, size_t units);
+/* With the lock from here on: the chunk's next page; it joins the node. */
+struct vm_page *ns_vm_carve(struct ns_vm_chunk *c);
+void ns_vm_chunk_add(struct ns_vm_node *n, struct ns_vm_chunk *c);
+struct vm_page *ns_vm_take_nofree(struct ns_vm_node *n);
+/* @count pages of @c from @first on, free ones, leave it. */
+void ns_vm_take_at(struct ns_vm_node *n, struct ns_vm_chunk *c, uint32_t first,
+		   uint32_t count);
 struct vm_page *ns_vm_take(struct ns_vm_node *n, bool zero);
 /* m->zero tells which list. */
 void ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m);
@@ -274,10 +371,13 @@ void ns_vm_tree_free(struct ns_vm_tree *t); /* its nodes; no page is left */
 struct vm_object {
 	struct ns_rwlock lock;
 	struct ns_vm_tree tree;
-	vm_pindex_t size;  /* [I] pages */
-	unsigned home;     /* [I] slot, or NS_NO_SLOT: the asking thread's */
-	uint64_t resident; /* [o] pages, cached ones not counted */
-	void *handle;      /* [I] */
+	vm_pindex_t size; /* [I] pages */
+	unsigned home;    /* [I] slot, or NS_NO_SLOT: the asking thread's */
+	unsigned order;   /* [I] of its pages */
+	struct ns_unit *segment;      /* [I] contiguous: its run; else NULL */
+	struct ns_list parts;         /* [o] contiguous: its chunks */
+	uint64_t resident;            /* [o] pages, cached ones not counted */
+	void *handle;                 /* [I] */
 	const struct pagerops *pager; /* [I] or NULL */
 	uint64_t launder_at; /* [a] ms: not before; in a write: UINT64_MAX */
 	uint32_t failures;   /* [a] writes that failed, one after the other */
@@ -310,21 +410,34 @@ ns_vm_is_at(const struct vm_page *m, vm_object_t object, vm_pindex_t pindex)
 /* resident.c */
 vm_page_t ns_vm_object_alloc(const char *call, vm_object_t object,
 			     vm_pindex_t pindex, unsigned slot, int req);
+vm_page_t ns_vm_object_run(const char *call, vm_object_t object,
+			   vm_pindex_t pindex, unsigned slot, int req,
+			   const struct ns_vm_run *run);
 vm_object_t ns_vm_assert_leaving(const char *call, struct vm_page *m);
 void ns_vm_leave(const char *call, struct vm_page *m);
 void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
 		       struct vm_page *m);
 
-/* page.c */
+/* page.c; @run: so many pages in a row, or NULL: one */
 unsigned ns_vm_home(void);
 bool ns_vm_is_pager(void);
 unsigned ns_vm_slot_of(int domain); /* NS_NO_SLOT: none, or not allowed */
 /* A page from @slot only, or nearest to it; NS_NO_SLOT: to the thread. */
-struct vm_page *ns_vm_from(unsigned slot, bool strict, int req);
+struct vm_page *ns_vm_from(unsigned order, unsigned slot, bool strict, int req,
+			   const struct ns_vm_run *run);
+int ns_vm_request_error(vm_object_t object, int req);
 struct vm_page *ns_vm_finish(struct vm_page *m, int req);
 
 /* grab.c: somebody may sleep until a page is free */
+extern uint32_t ns_vm_waiters; /* [a] */
 void ns_vm_wake_waiters(void);
+
+ns_inline void
+ns_vm_freed(void)
+{
+	if (ns_unlikely(ns_load_relaxed(&ns_vm_waiters) != 0))
+		ns_vm_wake_waiters();
+}
 
 /* queue.c */
 void ns_vm_queue_init(struct ns_vm_node *n);
@@ -360,7 +473,7 @@ bool ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w, bool hard);
 
 /* daemon.c */
 bool ns_vm_daemon_call(bool must);
-bool ns_vm_help(unsigned slot, bool strict);
+bool ns_vm_help(unsigned order, unsigned slot, bool strict);
 void ns_vm_daemon_fork_child(void);
 
 /* cache.c */
@@ -390,9 +503,17 @@ ns_vm_mark(const struct ns_vm_node *n, int req)
 					      : 0;
 }
 
+/* How many more pages VM_ALLOC_COUNT says are wanted. */
+ns_inline uint32_t
+ns_vm_count(int req)
+{
+	return (uint32_t)req >> VM_ALLOC_COUNT_SHIFT;
+}
+
 /* magazine.c */
-struct vm_page *ns_vm_mag_pop(bool zero);
-bool ns_vm_mag_push(struct vm_page *m, bool zero);
+void ns_vm_mag_init(void);
+struct vm_page *ns_vm_mag_get(bool zero);
+bool ns_vm_mag_put(struct vm_page *m, bool zero);
 void ns_vm_mag_fill(struct ns_vm_node *n, bool zero);
 void ns_vm_mag_drain(struct ns_vm_node *n);
 void ns_vm_mag_slacken(struct ns_vm_node *n);
@@ -437,10 +558,10 @@ struct ns_vm_stat {
 	uint64_t zero_asked, zero_given, zero_made, zero_want, zeroed;
 	uint64_t spilled, denied, from_reserve;
 };
-void ns_vm_stat(unsigned slot, struct ns_vm_stat *st);
+void ns_vm_stat(unsigned node, struct ns_vm_stat *st);
 
 /* Are the node's books right?  Dies if not.  Others may go on meanwhile. */
-void ns_vm_check(unsigned slot);
+void ns_vm_check(unsigned node);
 
 /* fork, through ns_fork_vm: all vm locks, in slot order. */
 void ns_vm_lock_all(void);

@@ -43,7 +43,7 @@ ns_vm_mlocked(const struct vm_page *m)
 static void
 kernel_lock(struct vm_page *m)
 {
-	if (ns_os_lock_memory(m->addr, ns_page_size, true) == 0)
+	if (ns_os_lock_memory(m->addr, ns_vm_bytes(m), true) == 0)
 		ns_store_relaxed(&m->lock_epoch, ns_load_relaxed(&epoch));
 }
 
@@ -51,7 +51,7 @@ kernel_lock(struct vm_page *m)
 static void
 kernel_unlock(struct vm_page *m)
 {
-	if (ns_os_lock_memory(m->addr, ns_page_size, false) == 0)
+	if (ns_os_lock_memory(m->addr, ns_vm_bytes(m), false) == 0)
 		ns_store_relaxed(&m->lock_epoch, 0);
 }
 

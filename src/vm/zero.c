@@ -52,7 +52,7 @@ set_goal(struct ns_vm_node *n)
 
 	if (n->zero_missed)
 		n->zero_want = ns_min(ns_max(2 * n->zero_want, n->intr),
-				      ZERO_BYTES / ns_page_size);
+				      ZERO_BYTES / n->page_size);
 	else if (asked == n->zero_seen)
 		n->zero_want /= 2;
 	n->zero_seen = asked;
@@ -78,7 +78,7 @@ zero_page(struct ns_vm_node *n, struct vm_page *m)
 
 	ns_owner_add(&n->zeroing, 1);
 	ns_unlock(&n->lock);
-	memset(m->addr, 0, ns_page_size);
+	memset(m->addr, 0, n->page_size);
 	m->zero = 1;
 	ns_lock(&n->lock);
 	ns_owner_add(&n->zeroing, -1u);
@@ -107,9 +107,11 @@ visit(struct ns_vm_node *n)
 void
 ns_vm_zero_visit(void)
 {
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		if (ns_load_relaxed(&ns_vm_nodes[s].used) != 0)
-			visit(&ns_vm_nodes[s]);
+	struct ns_vm_node *n;
+
+	ns_vm_for_each (n)
+		if (ns_load_relaxed(&n->used) != 0)
+			visit(n);
 }
 
 /* For the daemon: a visit, after a miss, or some time after the one at *@at. */
@@ -118,9 +120,10 @@ ns_vm_zero_if_due(uint64_t *at)
 {
 	uint64_t now = ns_os_now_ms();
 	bool due = now - *at >= DUE_MS;
+	struct ns_vm_node *n;
 
-	for (unsigned s = 0; s < ns_topo.nslots; s++)
-		due |= ns_load_relaxed(&ns_vm_nodes[s].zero_missed);
+	ns_vm_for_each (n)
+		due |= ns_load_relaxed(&n->zero_missed);
 	if (!due)
 		return;
 	*at = now;

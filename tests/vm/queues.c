@@ -723,10 +723,10 @@ helping(void *arg)
 	CHECK(d->writes > 0);
 	/* A pager that waits does not call pagers. */
 	vm_pager_thread(true);
-	while (ns_vm_help(NS_NO_SLOT, false))
+	while (ns_vm_help(0, NS_NO_SLOT, false))
 		;
 	d->writes = 0;
-	CHECK_EQ(ns_vm_help(NS_NO_SLOT, false), false);
+	CHECK_EQ(ns_vm_help(0, NS_NO_SLOT, false), false);
 	CHECK_EQ(d->writes, 0);
 	vm_pager_thread(false);
 	while (vm_page_alloc(NULL, 0, NORMAL) != NULL)
