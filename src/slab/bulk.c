@@ -155,17 +155,40 @@ kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 	return (int)n;
 }
 
-/* Marks @obj as free, if nothing about it is out of the ordinary. */
-ns_inline bool
-mark_free(const struct ns_heap *h, const struct kmem_cache *c, void *obj)
+/*
+ * Marks the first of @objs as free, as far as nothing about them is out of the
+ * ordinary, and copies them behind @top unless that is NULL.  Objects that
+ * follow one another are mostly of one slab, which is then looked at once.
+ * Returns how many they are.
+ */
+ns_inline size_t
+mark_many(const struct ns_heap *h, const struct kmem_cache *c, size_t n,
+	  void **objs, void **top)
 {
-	const struct ns_slab *s = ns_slab_in(&h->window, obj);
-	struct ns_free *f = ns_free_of(c, obj);
+	size_t i = 0;
 
-	if (ns_unlikely(!ns_is_object_of(s, c->bin, obj) || f->mark == s->mark))
-		return false;
-	f->mark = s->mark;
-	return true;
+	while (i < n) {
+		const struct ns_slab *s = ns_slab_in(&h->window, objs[i]);
+		uint64_t bound, mark,
+		    unit = (uintptr_t)objs[i] >> NS_UNIT_SHIFT;
+
+		if (ns_unlikely(s == NULL || s->bin != c->bin))
+			return i;
+		bound = ns_load_relaxed(&s->user_bound);
+		mark = s->mark;
+		do {
+			struct ns_free *f = ns_free_of(c, objs[i]);
+
+			if (ns_unlikely(!ns_is_below(s, objs[i], bound) ||
+					f->mark == mark))
+				return i;
+			f->mark = mark;
+			if (top != NULL)
+				*++top = objs[i];
+			i++;
+		} while (i < n && (uintptr_t)objs[i] >> NS_UNIT_SHIFT == unit);
+	}
+	return i;
 }
 
 /* How many of the first @n, which there is room for, went on the magazine. */
@@ -173,33 +196,26 @@ static ns_noinline size_t
 push_many(struct ns_heap *h, const struct kmem_cache *c, size_t n, void **objs)
 {
 	struct ns_bin *bin = ns_bin_at(h, c->bin);
-	void **top = bin->top, **at = objs;
+	void **top = bin->top;
 
-	for (; at < objs + n; at++) {
-		if (!mark_free(h, c, *at))
-			break;
-		*++top = *at;
-	}
-	ns_store_release(&bin->top, top);
-	ns_owner_add(&h->frees, (size_t)(at - objs));
-	return (size_t)(at - objs);
+	n = mark_many(h, c, n, objs, top);
+	ns_store_release(&bin->top, top + n);
+	ns_owner_add(&h->frees, n);
+	return n;
 }
 
 /* The same past the magazine: to the slabs. */
 static size_t
 give_many(struct ns_heap *h, struct kmem_cache *c, size_t n, void **objs)
 {
-	size_t i;
-
-	for (i = 0; i < n && mark_free(h, c, objs[i]); i++)
-		;
+	n = mark_many(h, c, n, objs, NULL);
 	ns_lock(&h->lock);
 	h->ticks++;
-	ns_heap_give(h, objs, (unsigned)i);
+	ns_heap_give(h, objs, (unsigned)n);
 	ns_unlock(&h->lock);
 	ns_slabs_settle(c);
-	ns_owner_add(&h->frees, i);
-	return i;
+	ns_owner_add(&h->frees, n);
+	return n;
 }
 
 /* Pushes the first of @objs on the magazine, then gives others to slabs. */
