@@ -126,7 +126,7 @@ ns_park(struct ns_slab *s)
 	void *last;
 
 	if (!ns_may_park(s) || s->parked != 0 || s->used > s->carved / 2 ||
-	    s->seen == (s->used | DONE))
+	    ns_load_relaxed(&s->seen) == (s->used | DONE))
 		return false;
 	ns_store_relaxed(&s->seen, (uint16_t)(s->used | DONE));
 	return park(s, &last);
