@@ -193,6 +193,7 @@ run_child(void (*fn)(void *), void *arg, struct test_output *out)
 		close(fd[0]);
 		close(fd[1]);
 		test_failures = 0;
+		alarm(300); /* a hang dies by SIGALRM instead */
 		fn(arg);
 		_exit(test_done());
 	}
