@@ -188,8 +188,17 @@ ns_os_move(void *from, void *to, size_t size)
 
 	if (error != 0)
 		return error;
-	p = mremap(from, size, size,
-		   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+	/*
+	 * Fails where memory is locked, which a move would undo for all of the
+	 * mapping.
+	 */
+	if (madvise(from, ns_page_size, MADV_COLD) != 0)
+		return result(-1, saved);
+	/* Elsewhere first: that fails before anything was unmapped. */
+	p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+	if (p != MAP_FAILED &&
+	    mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+		ns_fatal("mremap to %p failed", to);
 	return result(p == MAP_FAILED ? -1 : 0, saved);
 }
 

@@ -66,6 +66,15 @@ ns_account_get(struct numaslab_account *a)
 		ns_add_relaxed(&a->refs, 1ul);
 }
 
+/* For a cache that the program makes. */
+void
+ns_account_attach(struct numaslab_account *a)
+{
+	if (a != NULL)
+		check(a, "kmem_cache_create");
+	ns_account_get(a);
+}
+
 void
 ns_account_put(struct numaslab_account *a)
 {

@@ -23,6 +23,7 @@ void ns_account_uncharge(struct numaslab_account *a, size_t bytes);
 
 /* A cache, or a thread, has it. */
 void ns_account_get(struct numaslab_account *a);
+void ns_account_attach(struct numaslab_account *a); /* dies of a dead one */
 void ns_account_put(struct numaslab_account *a);
 
 /* What an object of @c costs. */

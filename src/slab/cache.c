@@ -151,7 +151,7 @@ new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
 	c->settling = 0;
 	c->twin = c->original = NULL;
 	c->account = args->account;
-	ns_account_get(c->account);
+	ns_account_attach(c->account);
 	lay_out(c, size, args, flags);
 	for (s = 0; s < ns_topo.nslots; s++)
 		ns_depot_init(&c->depots[s], c, s);

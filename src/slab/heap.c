@@ -38,6 +38,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->ticks = h->seen = h->allowed = 0;
 	h->passing = h->halted = 0;
 	h->rest = NS_ACTIVE;
+	h->young = 0;
 	h->arrays = NS_UNIT;
 	memcpy(h->bin_of, ns_bin_map, sizeof(h->bin_of));
 	for (i = 0; i < n; i++)
@@ -303,7 +304,9 @@ ns_heap_wake(struct ns_heap *h, struct ns_slab *s)
 {
 	struct ns_heap *owner;
 
-	ns_lock(&ns_registry_lock); /* keeps the owner's heap */
+	/* It keeps the owner's heap; who holds it may trim for long. */
+	if (!ns_trylock(&ns_registry_lock))
+		return;
 	owner = ns_load_relaxed(&s->owner);
 	if (owner != NULL) {
 		ns_lock(&owner->lock);

@@ -145,6 +145,8 @@ visit(struct ns_heap *h, struct visits *v)
 		v->trimmed++;
 		h->rest = trim_heap(h, v) ? NS_TRIMMED : NS_RESTING;
 		v->more |= h->rest == NS_RESTING;
+	} else if (h->rest == NS_ACTIVE) {
+		v->busy = true; /* its turn is the next call's */
 	}
 	ns_unlock(&h->lock);
 }

@@ -40,6 +40,7 @@
 #define REFILL_MAX  128u
 #define TICK_EVERY  4u
 #define HEAP_WORDS  1024u
+#define NEAR_BYTES  512u
 #define ALLOWED_MAX (4u << 20)
 #define FOREIGN_FEW 16u /* frees before a bin that only frees has an array */
 
@@ -215,11 +216,35 @@ ns_bin_retire(struct ns_heap *h, struct ns_bin *bin)
 	bin->batch = 0;
 }
 
+static bool
+meets(size_t at, size_t bytes, size_t line, size_t length)
+{
+	return (line - at) % 4096 < bytes || (at - line) % 4096 < length;
+}
+
+/*
+ * Where a new array is to lie.  A load waits for an earlier store whose address
+ * has the same low 12 bits, so the items mostly used keep away from those of
+ * the heap's first lines and of their bin.
+ */
+static size_t
+place(const struct ns_heap *h, const struct ns_bin *bin, size_t bytes)
+{
+	size_t at = h->arrays,
+	       off = (size_t)((const char *)bin - (const char *)h);
+
+	bytes = ns_min(bytes, NEAR_BYTES);
+	while (meets(at, bytes, 0, 2 * NS_CACHELINE) ||
+	       meets(at, bytes, off, NS_CACHELINE))
+		at += NS_CACHELINE;
+	return at;
+}
+
 /* A larger array, if there is one to be had. */
 static void
 grow(struct ns_heap *h, struct ns_bin *bin, unsigned words)
 {
-	size_t end = h->arrays + words * sizeof(void *);
+	size_t bytes = words * sizeof(void *), at = place(h, bin, bytes);
 	struct ns_unit *u;
 
 	if (words > HEAP_WORDS && bin->words == HEAP_WORDS) {
@@ -228,9 +253,9 @@ grow(struct ns_heap *h, struct ns_bin *bin, unsigned words)
 			return;
 		ns_run_publish(u, NS_KIND_HEAP);
 		move_to(bin, (void **)(void *)ns_unit_addr(u), words);
-	} else if (end <= NS_HEAP_UNITS * NS_UNIT) {
-		bin->base = (uint16_t)(h->arrays / sizeof(void *));
-		h->arrays = (uint32_t)end;
+	} else if (at + bytes <= NS_HEAP_UNITS * NS_UNIT) {
+		bin->base = (uint16_t)(at / sizeof(void *));
+		h->arrays = (uint32_t)(at + bytes);
 		move_to(bin, (void **)(void *)h + bin->base, words);
 	}
 }

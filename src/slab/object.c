@@ -71,7 +71,7 @@ static void
 check_named(const struct kmem_cache *c)
 {
 #ifdef NS_DEBUG
-	if (!c->named)
+	if (!c->named && c->id >= NS_NCLASS)
 		ns_fatal("kmem_cache_alloc(%s): the cache was destroyed",
 			 c->name);
 #else

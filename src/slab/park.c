@@ -67,6 +67,8 @@ free_pages(const struct ns_slab *s)
 	add(fill, at + (size_t)s->carved * s->size, slab_bytes(s));
 	for (void *p = s->free; p != NULL; p = ns_free_next(s->cache, p)) {
 		at = (size_t)((char *)p - base);
+		if (at > slab_bytes(s) - s->size)
+			ns_bad_link(s->cache, p);
 		add(fill, at, at + s->size);
 	}
 	for (unsigned i = 0; i < slab_bytes(s) / ns_page_size; i++)

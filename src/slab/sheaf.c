@@ -9,9 +9,19 @@
 #include <string.h>
 
 struct slab_sheaf {
+	struct kmem_cache *cache;
 	unsigned capacity, n;
 	void *objs[];
 };
+
+/* Another cache's objects would be cleared, or mixed, by the wrong size. */
+static void
+check(const struct kmem_cache *c, const struct slab_sheaf *s, const char *call)
+{
+	if (ns_unlikely(s->cache != c))
+		ns_fatal("%s: sheaf %p is not of cache %s", call,
+			 (const void *)s, c->name);
+}
 
 static bool
 arguments_ok(gfp_t flags, unsigned size)
@@ -32,6 +42,7 @@ kmem_cache_prefill_sheaf(struct kmem_cache *c, gfp_t flags, unsigned size)
 	s = kmalloc(sizeof(*s) + size * sizeof(void *), flags);
 	if (s == NULL)
 		return NULL;
+	s->cache = c;
 	s->capacity = s->n = size;
 	if (kmem_cache_alloc_bulk(c, flags, size, s->objs) != 0)
 		return s;
@@ -49,6 +60,7 @@ kmem_cache_alloc_from_sheaf(struct kmem_cache *c, gfp_t flags,
 		errno = EINVAL;
 		return NULL;
 	}
+	check(c, s, "kmem_cache_alloc_from_sheaf");
 	if (s->n == 0) {
 		errno = ENOMEM;
 		return NULL;
@@ -66,6 +78,7 @@ kmem_cache_refill_sheaf(struct kmem_cache *c, gfp_t flags,
 	struct slab_sheaf *s = *sheaf;
 	unsigned more = size > s->n ? size - s->n : 0;
 
+	check(c, s, "kmem_cache_refill_sheaf");
 	if (!arguments_ok(flags, size))
 		return -1;
 	if (size > s->capacity) {
@@ -88,6 +101,7 @@ kmem_cache_return_sheaf(struct kmem_cache *c, gfp_t flags, struct slab_sheaf *s)
 	(void)flags;
 	if (s == NULL)
 		return;
+	check(c, s, "kmem_cache_return_sheaf");
 	kmem_cache_free_bulk(c, s->n, s->objs);
 	kfree(s);
 }

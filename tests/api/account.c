@@ -486,6 +486,11 @@ use_destroyed(void *arg)
 	case 1:
 		numaslab_account_set_limit(a, 0);
 		break;
+	case 2:
+		(void)!kmem_cache_create(
+		    "late", 64, &(struct kmem_cache_args){ .account = a },
+		    SLAB_ACCOUNT);
+		break;
 	default:
 		numaslab_account_stat(a, &st);
 		break;
@@ -497,6 +502,7 @@ test_misuse_of_accounts(void)
 {
 	static const char *const calls[] = { "numaslab_account_use: 0x",
 					     "numaslab_account_set_limit: 0x",
+					     "kmem_cache_create: 0x",
 					     "numaslab_account_stat: 0x" };
 	int i = 0;
 
@@ -504,7 +510,7 @@ test_misuse_of_accounts(void)
 	i = 1;
 	CHECK_ABORTS(destroy_twice, &i,
 		     "numaslab_account_destroy(gone): destroyed already");
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		CHECK_ABORTS(use_destroyed, &i, calls[i]);
 }
 

@@ -69,6 +69,59 @@ test_sheaf(void)
 	CHECK_EQ(kmem_cache_shrink(cache), 0); /* all are back */
 }
 
+/* What was used before is zero when that is asked for. */
+static void
+test_sheaf_zero(void)
+{
+	struct slab_sheaf *s;
+	char *p[64];
+
+	for (unsigned i = 0; i < 64; i++)
+		p[i] = memset(kmem_cache_alloc(cache, GFP_KERNEL), 0xff, SIZE);
+	kmem_cache_free_bulk(cache, 64, (void **)p);
+	s = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 64);
+	REQUIRE(s != NULL);
+	for (unsigned i = 0; i < 64; i++) {
+		p[i] = kmem_cache_alloc_from_sheaf(cache, __GFP_ZERO, s);
+		for (unsigned j = 0; j < SIZE; j++)
+			CHECK_EQ(p[i][j], 0);
+	}
+	kmem_cache_free_bulk(cache, 64, (void **)p);
+	kmem_cache_return_sheaf(cache, GFP_KERNEL, s);
+}
+
+static void
+from_other(void *arg)
+{
+	CHECK_EQ(kmem_cache_alloc_from_sheaf(filler, __GFP_ZERO, arg), NULL);
+}
+
+static void
+refill_other(void *arg)
+{
+	struct slab_sheaf *s = arg;
+
+	CHECK_EQ(kmem_cache_refill_sheaf(filler, GFP_KERNEL, &s, 20), -1);
+}
+
+static void
+return_other(void *arg)
+{
+	kmem_cache_return_sheaf(filler, GFP_KERNEL, arg);
+}
+
+static void
+test_sheaf_of_other(void)
+{
+	struct slab_sheaf *s = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 10);
+
+	REQUIRE(s != NULL);
+	CHECK_ABORTS(from_other, s, "kmem_cache_alloc_from_sheaf: sheaf");
+	CHECK_ABORTS(refill_other, s, "kmem_cache_refill_sheaf: sheaf");
+	CHECK_ABORTS(return_other, s, "is not of cache");
+	kmem_cache_return_sheaf(cache, GFP_KERNEL, s);
+}
+
 static void
 test_sheaf_errors(void)
 {
@@ -390,6 +443,8 @@ main(int argc, char **argv)
 	filler = kmem_cache_create("filler", 4000, 0, 0, NULL);
 	REQUIRE(cache != NULL && filler != NULL);
 	test_sheaf();
+	test_sheaf_zero();
+	test_sheaf_of_other();
 	test_sheaf_errors();
 	test_pool();
 	test_kinds();
