@@ -195,7 +195,7 @@ ns_os_move(void *from, void *to, size_t size)
 	if (madvise(from, ns_page_size, MADV_COLD) != 0)
 		return result(-1, saved);
 	/* Elsewhere first: that fails before anything was unmapped. */
-	p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+	p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	if (p != MAP_FAILED &&
 	    mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
 		ns_fatal("mremap to %p failed", to);
