@@ -214,6 +214,26 @@ run_child(void (*fn)(void *), void *arg, struct test_output *out)
 	return status;
 }
 
+/* Cases that each have a process of their own, and write nothing. */
+struct test_one {
+	const char *name;
+	void (*fn)(void *);
+};
+
+TEST_INLINE void
+test_each(const struct test_one *cases, size_t n)
+{
+	struct test_output out;
+
+	for (size_t i = 0; i < n; i++) {
+		int status = run_child(cases[i].fn, NULL, &out);
+
+		CHECK_MSG(status == 0 && out.len == 0,
+			  "%s: wait status 0x%x: %s", cases[i].name,
+			  (unsigned)status, out.text);
+	}
+}
+
 /*
  * fn(arg) dies by SIGABRT after exactly one line on standard error, which
  * begins with "numaslab: " and contains @needle.

@@ -37,7 +37,7 @@ ns_account_price(const struct kmem_cache *c)
 ns_inline struct numaslab_account **
 ns_account_of(const struct ns_slab *s, const void *obj)
 {
-	void *base = ns_unit_addr((const struct ns_unit *)(const void *)s);
+	void *base = ns_slab_base(s);
 
 	return (struct numaslab_account **)base + ns_index_of(s, obj);
 }

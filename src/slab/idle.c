@@ -32,8 +32,7 @@ static void
 drop_from(struct ns_slab *s, char *from)
 {
 	char *p = (char *)ns_round_up((uintptr_t)from, ns_page_size);
-	char *end = ns_unit_addr((struct ns_unit *)(void *)s) +
-		    ((size_t)s->nunits << NS_UNIT_SHIFT);
+	char *end = ns_slab_base(s) + ns_slab_bytes(s);
 
 	if (p < end && ns_os_purge(p, (size_t)(end - p)) == 0)
 		s->zero = 1;
@@ -79,6 +78,12 @@ park_some(struct ns_heap *h, struct visits *v)
 	return true;
 }
 
+void
+ns_heap_go_on(struct ns_heap *h)
+{
+	ns_store_release(&h->halted, 0u);
+}
+
 /* Keeps the owner out of its slabs; not if it is in one.  Heap locked. */
 bool
 ns_heap_halt(struct ns_heap *h)
@@ -86,14 +91,8 @@ ns_heap_halt(struct ns_heap *h)
 	ns_store_relaxed(&h->halted, 1u);
 	if (ns_os_fence_all() && ns_load_acquire(&h->passing) == 0)
 		return true;
-	ns_store_release(&h->halted, 0u);
+	ns_heap_go_on(h);
 	return false;
-}
-
-void
-ns_heap_go_on(struct ns_heap *h)
-{
-	ns_store_release(&h->halted, 0u);
 }
 
 /* Slow paths taken, and large blocks. */

@@ -244,7 +244,7 @@ place(const struct ns_heap *h, const struct ns_bin *bin, size_t bytes)
 static void
 grow(struct ns_heap *h, struct ns_bin *bin, unsigned words)
 {
-	size_t bytes = words * sizeof(void *), at = place(h, bin, bytes);
+	size_t bytes = words * sizeof(void *), at;
 	struct ns_unit *u;
 
 	if (words > HEAP_WORDS && bin->words == HEAP_WORDS) {
@@ -253,7 +253,10 @@ grow(struct ns_heap *h, struct ns_bin *bin, unsigned words)
 			return;
 		ns_run_publish(u, NS_KIND_HEAP);
 		move_to(bin, (void **)(void *)ns_unit_addr(u), words);
-	} else if (at + bytes <= NS_HEAP_UNITS * NS_UNIT) {
+		return;
+	}
+	at = place(h, bin, bytes);
+	if (at + bytes <= NS_HEAP_UNITS * NS_UNIT) {
 		bin->base = (uint16_t)(at / sizeof(void *));
 		h->arrays = (uint32_t)(at + bytes);
 		move_to(bin, (void **)(void *)h + bin->base, words);

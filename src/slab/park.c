@@ -29,17 +29,11 @@
 #define KNOCKS    4u      /* frees that wake a parked slab up */
 #define DONE      0x8000u /* in seen: nothing more to do at this count */
 
-static size_t
-slab_bytes(const struct ns_slab *s)
-{
-	return (size_t)s->nunits << NS_UNIT_SHIFT;
-}
-
 bool
 ns_may_park(const struct ns_slab *s)
 {
 	return s->cache->use == NS_USE_MALLOC &&
-	       slab_bytes(s) <= PAGES_MAX * ns_page_size;
+	       ns_slab_bytes(s) <= PAGES_MAX * ns_page_size;
 }
 
 /* Adds what of [from, to) lies in each page; offsets in the slab. */
@@ -58,20 +52,19 @@ add(size_t *fill, size_t from, size_t to)
 static uint32_t
 free_pages(const struct ns_slab *s)
 {
-	const char *base =
-	    ns_unit_addr((const struct ns_unit *)(const void *)s);
+	const char *base = ns_slab_base(s);
 	size_t fill[PAGES_MAX] = { 0 }, at = (size_t)(s->first - base);
 	uint32_t pages = 0;
 
 	add(fill, 0, at);
-	add(fill, at + (size_t)s->carved * s->size, slab_bytes(s));
+	add(fill, at + (size_t)s->carved * s->size, ns_slab_bytes(s));
 	for (void *p = s->free; p != NULL; p = ns_free_next(s->cache, p)) {
 		at = (size_t)((char *)p - base);
-		if (at > slab_bytes(s) - s->size)
+		if (at > ns_slab_bytes(s) - s->size)
 			ns_bad_link(s->cache, p);
 		add(fill, at, at + s->size);
 	}
-	for (unsigned i = 0; i < slab_bytes(s) / ns_page_size; i++)
+	for (unsigned i = 0; i < ns_slab_bytes(s) / ns_page_size; i++)
 		if (fill[i] == ns_page_size)
 			pages |= 1u << i;
 	return pages;
@@ -80,7 +73,7 @@ free_pages(const struct ns_slab *s)
 static void
 purge(const struct ns_slab *s, uint32_t pages)
 {
-	char *base = ns_unit_addr((const struct ns_unit *)(const void *)s);
+	char *base = ns_slab_base(s);
 	unsigned n, i;
 
 	for (i = 0; i < PAGES_MAX; i += n) {

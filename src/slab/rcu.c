@@ -98,7 +98,7 @@ start_of(void *p)
 	size_t off;
 
 	if (s->kind != NS_KIND_SLAB)
-		return ns_unit_addr((struct ns_unit *)(void *)s);
+		return ns_slab_base(s);
 	off = (size_t)((char *)p - s->first);
 	return s->first + off / s->size * s->size;
 }

@@ -84,18 +84,12 @@ count_of(uint64_t word)
 	return (uint32_t)(word >> 32);
 }
 
-static char *
-slab_base(const struct ns_slab *s)
-{
-	return ns_unit_addr((const struct ns_unit *)(const void *)s);
-}
-
 static void *
 head_of(const struct ns_slab *s, uint64_t word)
 {
 	uint64_t head = (uint32_t)word >> 2;
 
-	return head == 0 ? NULL : slab_base(s) + ((head - 1) << HEAD_SHIFT);
+	return head == 0 ? NULL : ns_slab_base(s) + ((head - 1) << HEAD_SHIFT);
 }
 
 static uint64_t
@@ -105,7 +99,7 @@ make_word(const struct ns_slab *s, enum state state, const void *head,
 	uint64_t index = 0;
 
 	if (head != NULL)
-		index = ((uint64_t)((const char *)head - slab_base(s)) >>
+		index = ((uint64_t)((const char *)head - ns_slab_base(s)) >>
 			 HEAD_SHIFT) +
 			1;
 	return (uint64_t)n << 32 | index << 2 | (uint64_t)state;

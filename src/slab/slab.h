@@ -294,14 +294,26 @@ ns_slab_of(const void *obj)
 	return (struct ns_slab *)(void *)ns_unit_head(ns_unit_of(obj));
 }
 
+/* Where its memory begins, and how much it is. */
+ns_inline char *
+ns_slab_base(const struct ns_slab *s)
+{
+	return ns_unit_addr((const struct ns_unit *)(const void *)s);
+}
+
+ns_inline size_t
+ns_slab_bytes(const struct ns_slab *s)
+{
+	return (size_t)s->nunits << NS_UNIT_SHIFT;
+}
+
 /* Does @obj's page say that it is free? */
 ns_inline bool
 ns_is_parked(const struct ns_slab *s, const void *obj)
 {
 	uint32_t pages = ns_load_relaxed(&s->parked);
-	const char *base =
-	    ns_unit_addr((const struct ns_unit *)(const void *)s);
-	size_t at = (size_t)((const char *)obj - base) + s->cache->link_off;
+	size_t at =
+	    (size_t)((const char *)obj - ns_slab_base(s)) + s->cache->link_off;
 
 	return ns_unlikely(pages != 0) && (pages >> at / ns_page_size & 1) != 0;
 }

@@ -254,10 +254,7 @@ realloc_moves(void *arg)
 	(void)arg;
 }
 
-static const struct {
-	const char *name;
-	void (*fn)(void *);
-} cases[] = {
+static const struct test_one cases[] = {
 	{ "grows_in_place", grows_in_place },
 	{ "few_are_young", few_are_young },
 	{ "moves_and_heals", moves_and_heals },
@@ -269,14 +266,6 @@ static const struct {
 int
 main(void)
 {
-	struct test_output out;
-
-	for (size_t i = 0; i < NS_ARRAY_LEN(cases); i++) {
-		int status = run_child(cases[i].fn, NULL, &out);
-
-		CHECK_MSG(status == 0 && out.len == 0,
-			  "%s: wait status 0x%x: %s", cases[i].name,
-			  (unsigned)status, out.text);
-	}
+	test_each(cases, NS_ARRAY_LEN(cases));
 	return test_done();
 }

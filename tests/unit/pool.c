@@ -535,10 +535,7 @@ threads_at_once(void *arg)
 	(void)arg;
 }
 
-static const struct {
-	const char *name;
-	void (*fn)(void *);
-} cases[] = {
+static const struct test_one cases[] = {
 	{ "random_runs", random_runs },
 	{ "spill_in_distance_order", spill_in_distance_order },
 	{ "purge_keeps_what_is_used", purge_keeps_what_is_used },
@@ -561,14 +558,6 @@ static const struct {
 int
 main(void)
 {
-	struct test_output out;
-
-	for (size_t i = 0; i < NS_ARRAY_LEN(cases); i++) {
-		int status = run_child(cases[i].fn, NULL, &out);
-
-		CHECK_MSG(status == 0 && out.len == 0,
-			  "%s: wait status 0x%x: %s", cases[i].name,
-			  (unsigned)status, out.text);
-	}
+	test_each(cases, NS_ARRAY_LEN(cases));
 	return test_done();
 }
