@@ -356,13 +356,41 @@ tick(struct ns_heap *h)
 	bin->seen = (uint16_t)(bin->top - bin->items);
 }
 
+/*
+ * Fills the magazine; one more object, or NULL.  A constructor may fill it,
+ * too, meanwhile: what it makes waits outside.
+ */
+static void *
+fill(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
+     unsigned flags)
+{
+	unsigned want = (unsigned)ns_max(ns_min(bin->batch, REFILL_MAX), 1), n;
+	void *got[REFILL_MAX], **to = bin->top + 1, *obj;
+	size_t room;
+
+	if (c->ctor != NULL || bin->limit - bin->top < (ptrdiff_t)want)
+		to = got;
+	n = ns_heap_take(h, c, flags, to, want);
+	if (n == 0)
+		return NULL;
+	obj = to[--n];
+	ns_free_of(c, obj)->mark = 0;
+	room = n;
+	if (to == got) {
+		room = ns_min(n, (size_t)(bin->limit - bin->top));
+		ns_copy_pointers(bin->top + 1, got + n - room, room);
+	}
+	ns_store_release(&bin->top, bin->top + room);
+	ns_heap_give(h, got, (unsigned)(n - room));
+	return obj;
+}
+
 /* An object, and more of them for the next times. */
 static void *
 refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 {
-	void *got[REFILL_MAX], *obj;
 	struct ns_bin *bin;
-	size_t n, room;
+	void *obj;
 
 	ns_lock(&h->lock);
 	bin = ns_bin_of(h, c);
@@ -370,17 +398,7 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	if (obj == NULL) {
 		if (!ns_is_special(c))
 			before_refill(h, bin, c);
-		n = ns_max(ns_min(bin->batch, REFILL_MAX), 1);
-		n = ns_heap_take(h, c, flags, got, (unsigned)n);
-		if (n > 0) {
-			obj = got[--n];
-			ns_free_of(c, obj)->mark = 0;
-		}
-		/* A constructor may have filled it meanwhile. */
-		room = ns_min(n, (size_t)(bin->limit - bin->top));
-		ns_copy_pointers(bin->top + 1, got + n - room, room);
-		ns_store_release(&bin->top, bin->top + room);
-		ns_heap_give(h, got, (unsigned)(n - room));
+		obj = fill(h, bin, c, flags);
 		tick(h);
 	}
 	ns_unlock(&h->lock);
