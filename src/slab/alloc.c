@@ -239,15 +239,18 @@ ns_resize_in_place(void *p, size_t size)
 static ns_noinline void *
 realloc_large(void *p, size_t old, size_t size)
 {
+	struct ns_unit *u = ns_run_of(p);
 	size_t want = size;
 	void *q = NULL;
 
-	if (old == 0) {
-		old = ns_usable_size(p);
-		if (ns_run_of(p)->kind == NS_KIND_LARGE &&
-		    ns_resize_in_place(p, size))
+	if (old == 0 && ns_likely(u != NULL && u->kind == NS_KIND_LARGE &&
+				  p == ns_unit_addr(u))) {
+		old = ns_large_size(u);
+		if (old - size < ns_page_size || ns_large_resize(u, size))
 			return p;
 	}
+	if (old == 0)
+		old = ns_usable_size(p);
 	if (size > old && size < old + old / 4)
 		want = old + old / 4;
 	if (size > old && size >= NS_GROWING)
