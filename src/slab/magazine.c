@@ -137,10 +137,7 @@ ns_magazines_flush(void)
 	struct ns_thread *t = ns_home->thread;
 	struct ns_heap *h;
 
-	for (unsigned s = 0; t != NULL && s < t->nslots; s++) {
-		h = t->slot[s].heap;
-		if (h == NULL)
-			continue;
+	ns_heap_for_each (h, t) {
 		ns_lock(&h->lock);
 		for (unsigned i = 1; i < h->nbins; i++)
 			flush_all(h, &h->bin[i]);

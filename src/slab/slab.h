@@ -201,6 +201,22 @@ struct ns_thread {
 	struct ns_thread_slot slot[]; /* [o] unless noted */
 };
 
+/* The first of a thread's heaps on the slots from *@slot on, which moves on. */
+ns_inline struct ns_heap *
+ns_heap_next(const struct ns_thread *t, unsigned *slot)
+{
+	struct ns_heap *h = NULL;
+
+	while (t != NULL && h == NULL && *slot < t->nslots)
+		h = ns_load_relaxed(&t->slot[(*slot)++].heap);
+	return h;
+}
+
+/* All heaps of a thread, which may be NULL. */
+#define ns_heap_for_each(h, t)      \
+	for (unsigned next_##h = 0; \
+	     ((h) = ns_heap_next((t), &next_##h)) != NULL;)
+
 /* A cache's slabs on one node that nobody owns and that have free objects. */
 struct ns_depot {
 	struct ns_lock lock;      /* NS_RANK_DEPOT */

@@ -149,10 +149,8 @@ ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c)
 {
 	struct ns_heap *h;
 
-	for (unsigned s = 0; t != NULL && s < t->nslots; s++) {
-		h = t->slot[s].heap;
-		if (h == NULL ||
-		    (c != NULL && ns_load_relaxed(&h->nbins) <= c->id))
+	ns_heap_for_each (h, t) {
+		if (c != NULL && ns_load_relaxed(&h->nbins) <= c->id)
 			continue;
 		ns_lock(&h->lock);
 		ns_heap_abandon(h, c);
@@ -164,12 +162,14 @@ ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c)
 static void
 unregister(struct ns_thread *t)
 {
+	struct ns_heap *h;
+
 	ns_list_remove(&t->link);
+	ns_heap_for_each (h, t)
+		ns_add_relaxed(&ns_dead->slot[h->slot].local_frees, h->frees);
 	for (unsigned s = 0; s < t->nslots; s++) {
-		ns_add_relaxed(
-		    &ns_dead->slot[s].local_frees,
-		    t->slot[s].local_frees +
-			(t->slot[s].heap != NULL ? t->slot[s].heap->frees : 0));
+		ns_add_relaxed(&ns_dead->slot[s].local_frees,
+			       t->slot[s].local_frees);
 		ns_add_relaxed(&ns_dead->slot[s].remote_frees,
 			       t->slot[s].remote_frees);
 	}
@@ -179,11 +179,11 @@ unregister(struct ns_thread *t)
 static void
 bury(struct ns_thread *t)
 {
-	struct ns_heap *last = t->first;
+	struct ns_heap *last = t->first, *h;
 
-	for (unsigned s = 0; s < t->nslots; s++)
-		if (t->slot[s].heap != NULL && t->slot[s].heap != last)
-			heap_delete(t->slot[s].heap);
+	ns_heap_for_each (h, t)
+		if (h != last)
+			heap_delete(h);
 	heap_delete(last);
 }
 
