@@ -162,8 +162,8 @@ run_of_block(const void *p)
 	return u;
 }
 
-ns_noinline void
-ns_free_slow(void *p)
+static ns_noinline void
+free_other(void *p)
 {
 	struct ns_unit *u;
 
@@ -176,6 +176,32 @@ ns_free_slow(void *p)
 		ns_large_free(u, p);
 	else
 		ns_bad_free(p, "not a malloc block");
+}
+
+/* Not of the home node, but of the one of @h, perhaps. */
+ns_inline bool
+free_far(struct ns_heap *h, void *p)
+{
+	struct ns_slab *s = ns_slab_in(&h->window, p);
+
+	if (ns_unlikely(s == NULL || !ns_is_object(s, p)))
+		return false;
+	ns_free_into(h, &h->far_frees, s, s->bin, p, 0);
+	return true;
+}
+
+static ns_noinline void
+free_elsewhere(void *p)
+{
+	if (!free_far(ns_heap_far_of(p), p))
+		free_other(p);
+}
+
+ns_noinline void
+ns_free_slow(void *p)
+{
+	if (ns_unlikely(!free_far(ns_home->far, p)))
+		free_elsewhere(p);
 }
 
 static const struct ns_slab *

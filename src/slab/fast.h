@@ -104,17 +104,18 @@ ns_slab_in(const struct ns_window *w, const void *obj)
 }
 
 /*
- * Frees @obj of the slab that @s is a copy of, on the node of @home, the home
- * heap, with its bin @at: into the magazine; or, when frees pass it by and the
- * slab is the heap's, there, unless idle.c is at work on the heap.  Stores are
- * atomic where two compilers would make one of them, which is slower.
+ * Frees @obj of the slab that @s is a copy of, on the node of the thread's heap
+ * @h, with its bin @at: into the magazine; or, when frees pass it by and the
+ * slab is the heap's, there, unless idle.c is at work on the heap.  @frees is
+ * the count of these.  Stores are atomic where two compilers would make one of
+ * them, which is slower.
  */
 ns_inline void
-ns_free_home(struct ns_heap *home, struct ns_slab *s, uint32_t at, void *obj,
-	     uint32_t link_off)
+ns_free_into(struct ns_heap *h, uint64_t *frees, struct ns_slab *s, uint32_t at,
+	     void *obj, uint32_t link_off)
 {
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
-	struct ns_bin *bin = ns_bin_at(home, at);
+	struct ns_bin *bin = ns_bin_at(h, at);
 	void **top = bin->top;
 	uint64_t mark = s->mark;
 	bool emptied;
@@ -127,31 +128,30 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, uint32_t at, void *obj,
 		f->mark = mark;
 		top[1] = obj;
 		ns_store_release(&bin->top, top + 1); /* for fork's child */
-		ns_owner_inc(&home->frees);
+		ns_owner_inc(frees);
 		return;
 	}
 	s = (struct ns_slab *)(void *)ns_unit_head((struct ns_unit *)(void *)s);
-	if (ns_unlikely(bin->passes == 0 ||
-			ns_load_relaxed(&s->owner) != home)) {
+	if (ns_unlikely(bin->passes == 0 || ns_load_relaxed(&s->owner) != h)) {
 		ns_slab_free(obj);
 		return;
 	}
 	bin->passes--;
-	ns_store_relaxed(&home->passing, 1u);
+	ns_store_relaxed(&h->passing, 1u);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* idle.c has the other half */
-	if (ns_unlikely(ns_load_acquire(&home->halted) != 0)) {
-		ns_store_relaxed(&home->passing, 0u);
+	if (ns_unlikely(ns_load_acquire(&h->halted) != 0)) {
+		ns_store_relaxed(&h->passing, 0u);
 		ns_slab_free(obj);
 		return;
 	}
 	ns_store_relaxed(&f->mark, mark);
 	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
 	ns_store_release(&s->free, obj); /* in order, for fork's child */
-	ns_owner_inc(&home->frees);
+	ns_owner_inc(frees);
 	emptied = --s->used == 0;
-	ns_store_release(&home->passing, 0u);
+	ns_store_release(&h->passing, 0u);
 	if (ns_unlikely(emptied))
-		ns_heap_emptied(home, s);
+		ns_heap_emptied(h, s);
 }
 
 ns_inline void
@@ -161,7 +161,7 @@ ns_free_fast(void *p)
 	struct ns_slab *s = ns_slab_in(&h->window, p);
 
 	if (ns_likely(s != NULL && ns_is_object(s, p)))
-		ns_free_home(h, s, s->bin, p, 0);
+		ns_free_into(h, &h->frees, s, s->bin, p, 0);
 	else
 		ns_free_slow(p);
 }

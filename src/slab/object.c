@@ -182,7 +182,9 @@ alloc_node_slow(struct kmem_cache *c, gfp_t flags, int node)
 	if (node == NUMA_NO_NODE)
 		return kmem_cache_alloc(c, flags);
 	slot = ns_slot_of_node(node);
-	return slot != NS_NO_SLOT ? alloc_at(c, NULL, slot, flags) : NULL;
+	return slot != NS_NO_SLOT
+		   ? alloc_at(c, ns_heap_named(node), slot, flags)
+		   : NULL;
 }
 
 ns_export void *
@@ -201,7 +203,7 @@ kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
 	return kmem_cache_alloc(c, flags | __GFP_ZERO);
 }
 
-/* Not of the home node, free already, or no object of the cache at all. */
+/* Free already, no object of the cache at all, or past the magazines. */
 static ns_noinline void
 free_slow(const struct kmem_cache *c, void *obj)
 {
@@ -223,6 +225,33 @@ free_slow(const struct kmem_cache *c, void *obj)
 	ns_slab_free(obj);
 }
 
+/* Not of the home node, but of the one of @h, perhaps. */
+ns_inline bool
+free_far(struct ns_heap *h, struct kmem_cache *c, void *obj)
+{
+	struct ns_slab *s = ns_slab_in(&h->window, obj);
+	uint32_t bin = c->bin;
+
+	if (ns_unlikely(!ns_is_object_of(s, bin, obj)))
+		return false;
+	ns_free_into(h, &h->far_frees, s, bin, obj, c->link_off);
+	return true;
+}
+
+static ns_noinline void
+free_elsewhere(struct kmem_cache *c, void *obj)
+{
+	if (!free_far(ns_heap_far_of(obj), c, obj))
+		free_slow(c, obj);
+}
+
+static ns_noinline void
+free_not_home(struct kmem_cache *c, void *obj)
+{
+	if (ns_unlikely(!free_far(ns_home->far, c, obj)))
+		free_elsewhere(c, obj);
+}
+
 ns_export void
 kmem_cache_free(struct kmem_cache *c, void *obj)
 {
@@ -232,7 +261,7 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 
 	/* A bin that the heap never used is zero, and full. */
 	if (ns_likely(ns_is_object_of(s, bin, obj)))
-		ns_free_home(h, s, bin, obj, c->link_off);
+		ns_free_into(h, &h->frees, s, bin, obj, c->link_off);
 	else
-		free_slow(c, obj);
+		free_not_home(c, obj);
 }

@@ -160,6 +160,9 @@ struct ns_heap {
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	int32_t node;             /* [I] the slot's; of none -1 */
 	uint32_t bins_end;        /* [o] where the bins never used begin */
+	struct ns_heap *far;      /* [o] the thread's on another node, that it
+				     used last from here; or ns_heap_none */
+	uint64_t far_frees;       /* [o] as frees, but home was elsewhere */
 	uint32_t nbins;           /* [o] bins from here on are zero */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
@@ -394,6 +397,14 @@ void ns_free_slow(void *p);
 size_t ns_usable_size(const void *p);           /* 0 for NULL */
 size_t ns_good_size(size_t align, size_t size); /* 0: not possible */
 
+/*
+ * Another of the thread's heaps than home's is the last one used from now on
+ * (thread.c).  ns_heap_none: there is no such node, no heap of the thread's on
+ * it, or nobody is awake; or, of an object at home.
+ */
+struct ns_heap *ns_heap_named(int node);
+struct ns_heap *ns_heap_far_of(const void *obj);
+
 /* Wakes the library up; called by the first slow path.  0 or -ENOMEM. */
 int ns_init(void);
 bool ns_is_awake(void);
@@ -412,26 +423,18 @@ ns_slot_of_node(int node)
 }
 
 /*
- * The thread's heap on a named node, or ns_heap_none: no such node, none of
- * its heaps there yet, or nobody is awake.  No call, and the home node's in
- * one comparison.
+ * The thread's heap on a named node, if that is the home node or the one that
+ * was used last; else ns_heap_none, and ns_heap_named may find it.
  */
 ns_inline struct ns_heap *
 ns_heap_on(int node)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_thread *t = h->thread;
-	unsigned slot;
 
 	if (node == h->node)
 		return h;
-	if (ns_unlikely((unsigned)node >= NS_MAX_NODES))
-		return &ns_heap_none;
-	slot = ns_load_relaxed(&ns_topo.usable[node]);
-	if (ns_unlikely(t == NULL || slot >= t->nslots))
-		return &ns_heap_none;
-	h = t->slot[slot].heap;
-	return ns_likely(h != NULL) ? h : &ns_heap_none;
+	h = h->far;
+	return ns_likely(node == h->node) ? h : &ns_heap_none;
 }
 
 /* large.c: blocks of their own run; @align a power of two. */
@@ -626,7 +629,7 @@ struct ns_root {
 	struct ns_list *threads; /* the registry's list */
 	struct ns_thread **dead; /* what exited threads counted */
 };
-#define NS_ROOT_VERSION 2u
+#define NS_ROOT_VERSION 3u
 
 /* In bytes; cached is what lies in magazines, which live is without. */
 struct ns_node_figures {

@@ -190,6 +190,7 @@ add_thread(struct walk *w, const struct ns_thread *at)
 		if (error != 0)
 			return error;
 		f->local_frees += h.frees;
+		f->remote_frees += h.far_frees;
 		f->cached += (uint64_t)h.hold.units << NS_UNIT_SHIFT;
 	}
 	return 0;

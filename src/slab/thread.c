@@ -144,6 +144,36 @@ ns_heap_get(unsigned slot)
 	return h;
 }
 
+static struct ns_heap *
+heap_on(unsigned slot)
+{
+	struct ns_heap *home = ns_home, *h;
+	struct ns_thread *t = home->thread;
+
+	if (t == NULL || slot >= t->nslots || t->slot[slot].heap == NULL)
+		return &ns_heap_none;
+	h = t->slot[slot].heap;
+	if (h != home)
+		home->far = h;
+	return h;
+}
+
+struct ns_heap *
+ns_heap_named(int node)
+{
+	if ((unsigned)node >= NS_MAX_NODES)
+		return &ns_heap_none;
+	return heap_on(ns_load_relaxed(&ns_topo.usable[node]));
+}
+
+struct ns_heap *
+ns_heap_far_of(const void *obj)
+{
+	struct ns_heap *h = ns_ours(obj) ? heap_on(ns_slot_of(obj)) : ns_home;
+
+	return h != ns_home ? h : &ns_heap_none;
+}
+
 void
 ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c)
 {
@@ -165,8 +195,11 @@ unregister(struct ns_thread *t)
 	struct ns_heap *h;
 
 	ns_list_remove(&t->link);
-	ns_heap_for_each (h, t)
+	ns_heap_for_each (h, t) {
 		ns_add_relaxed(&ns_dead->slot[h->slot].local_frees, h->frees);
+		ns_add_relaxed(&ns_dead->slot[h->slot].remote_frees,
+			       h->far_frees);
+	}
 	for (unsigned s = 0; s < t->nslots; s++) {
 		ns_add_relaxed(&ns_dead->slot[s].local_frees,
 			       t->slot[s].local_frees);
