@@ -162,7 +162,7 @@ run_of_block(const void *p)
 	return u;
 }
 
-static ns_noinline void
+static void
 free_other(void *p)
 {
 	struct ns_unit *u;
@@ -178,30 +178,29 @@ free_other(void *p)
 		ns_bad_free(p, "not a malloc block");
 }
 
-/* Not of the home node, but of the one of @h, perhaps. */
-ns_inline bool
-free_far(struct ns_heap *h, void *p)
-{
-	struct ns_slab *s = ns_slab_in(&h->window, p);
-
-	if (ns_unlikely(s == NULL || !ns_is_object(s, p)))
-		return false;
-	ns_free_into(h, &h->far_frees, s, s->bin, p, 0);
-	return true;
-}
-
+/* Not of the node of @h either. */
 static ns_noinline void
-free_elsewhere(void *p)
+free_elsewhere(void *p, const struct ns_heap *h)
 {
-	if (!free_far(ns_heap_far_of(p), p))
+	struct ns_heap *there = ns_heap_far_of(p);
+
+	if (there != h && there != &ns_heap_none)
+		ns_free_slow(p);
+	else
 		free_other(p);
 }
 
+/* Not of the home node; perhaps of the other one that was used last. */
 ns_noinline void
 ns_free_slow(void *p)
 {
-	if (ns_unlikely(!free_far(ns_home->far, p)))
-		free_elsewhere(p);
+	struct ns_heap *h = ns_home->far;
+	struct ns_slab *s = ns_slab_in(&h->window, p);
+
+	if (ns_likely(s != NULL && ns_is_object(s, p)))
+		ns_free_into(h, s, s->bin, p, 0);
+	else
+		free_elsewhere(p, h);
 }
 
 static const struct ns_slab *

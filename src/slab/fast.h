@@ -106,13 +106,12 @@ ns_slab_in(const struct ns_window *w, const void *obj)
 /*
  * Frees @obj of the slab that @s is a copy of, on the node of the thread's heap
  * @h, with its bin @at: into the magazine; or, when frees pass it by and the
- * slab is the heap's, there, unless idle.c is at work on the heap.  @frees is
- * the count of these.  Stores are atomic where two compilers would make one of
- * them, which is slower.
+ * slab is the heap's, there, unless idle.c is at work on the heap.  Stores are
+ * atomic where two compilers would make one of them, which is slower.
  */
 ns_inline void
-ns_free_into(struct ns_heap *h, uint64_t *frees, struct ns_slab *s, uint32_t at,
-	     void *obj, uint32_t link_off)
+ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
+	     uint32_t link_off)
 {
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
 	struct ns_bin *bin = ns_bin_at(h, at);
@@ -128,7 +127,7 @@ ns_free_into(struct ns_heap *h, uint64_t *frees, struct ns_slab *s, uint32_t at,
 		f->mark = mark;
 		top[1] = obj;
 		ns_store_release(&bin->top, top + 1); /* for fork's child */
-		ns_owner_inc(frees);
+		ns_owner_inc(&h->frees);
 		return;
 	}
 	s = (struct ns_slab *)(void *)ns_unit_head((struct ns_unit *)(void *)s);
@@ -147,7 +146,7 @@ ns_free_into(struct ns_heap *h, uint64_t *frees, struct ns_slab *s, uint32_t at,
 	ns_store_relaxed(&f->mark, mark);
 	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
 	ns_store_release(&s->free, obj); /* in order, for fork's child */
-	ns_owner_inc(frees);
+	ns_owner_inc(&h->frees);
 	emptied = --s->used == 0;
 	ns_store_release(&h->passing, 0u);
 	if (ns_unlikely(emptied))
@@ -161,7 +160,7 @@ ns_free_fast(void *p)
 	struct ns_slab *s = ns_slab_in(&h->window, p);
 
 	if (ns_likely(s != NULL && ns_is_object(s, p)))
-		ns_free_into(h, &h->frees, s, s->bin, p, 0);
+		ns_free_into(h, s, s->bin, p, 0);
 	else
 		ns_free_slow(p);
 }

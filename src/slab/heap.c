@@ -34,7 +34,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->window = ns_window_of(slot);
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
-	h->frees = h->far_frees = 0;
+	h->frees = 0;
 	h->far = &ns_heap_none;
 	h->ticks = h->seen = h->allowed = 0;
 	h->passing = h->halted = 0;

@@ -203,8 +203,8 @@ kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
 	return kmem_cache_alloc(c, flags | __GFP_ZERO);
 }
 
-/* Free already, no object of the cache at all, or past the magazines. */
-static ns_noinline void
+/* No object of the cache at all, free already, or past the magazines. */
+static void
 free_slow(const struct kmem_cache *c, void *obj)
 {
 	const struct ns_slab *s;
@@ -225,31 +225,32 @@ free_slow(const struct kmem_cache *c, void *obj)
 	ns_slab_free(obj);
 }
 
-/* Not of the home node, but of the one of @h, perhaps. */
-ns_inline bool
-free_far(struct ns_heap *h, struct kmem_cache *c, void *obj)
-{
-	struct ns_slab *s = ns_slab_in(&h->window, obj);
-	uint32_t bin = c->bin;
+static void free_far(struct kmem_cache *c, void *obj);
 
-	if (ns_unlikely(!ns_is_object_of(s, bin, obj)))
-		return false;
-	ns_free_into(h, &h->far_frees, s, bin, obj, c->link_off);
-	return true;
-}
-
+/* Not of the node of @h either. */
 static ns_noinline void
-free_elsewhere(struct kmem_cache *c, void *obj)
+free_elsewhere(struct kmem_cache *c, void *obj, const struct ns_heap *h)
 {
-	if (!free_far(ns_heap_far_of(obj), c, obj))
+	struct ns_heap *there = ns_heap_far_of(obj);
+
+	if (there != h && there != &ns_heap_none)
+		free_far(c, obj);
+	else
 		free_slow(c, obj);
 }
 
+/* Not of the home node; perhaps of the other one that was used last. */
 static ns_noinline void
-free_not_home(struct kmem_cache *c, void *obj)
+free_far(struct kmem_cache *c, void *obj)
 {
-	if (ns_unlikely(!free_far(ns_home->far, c, obj)))
-		free_elsewhere(c, obj);
+	struct ns_heap *h = ns_home->far;
+	struct ns_slab *s = ns_slab_in(&h->window, obj);
+	uint32_t bin = c->bin;
+
+	if (ns_likely(ns_is_object_of(s, bin, obj)))
+		ns_free_into(h, s, bin, obj, c->link_off);
+	else
+		free_elsewhere(c, obj, h);
 }
 
 ns_export void
@@ -261,7 +262,7 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 
 	/* A bin that the heap never used is zero, and full. */
 	if (ns_likely(ns_is_object_of(s, bin, obj)))
-		ns_free_into(h, &h->frees, s, bin, obj, c->link_off);
+		ns_free_into(h, s, bin, obj, c->link_off);
 	else
-		free_not_home(c, obj);
+		free_far(c, obj);
 }

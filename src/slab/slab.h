@@ -156,13 +156,13 @@ struct ns_heap {
 	uint32_t cpu;             /* [o] the CPU this heap was chosen for */
 	uint32_t slot;            /* [I] */
 	struct ns_window window;  /* [I] of the slot */
-	uint64_t frees;           /* [o] frees that took the fast path */
+	uint64_t frees;           /* [o] frees that took the fast path since
+				     home was last set to here, or from here */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	int32_t node;             /* [I] the slot's; of none -1 */
 	uint32_t bins_end;        /* [o] where the bins never used begin */
 	struct ns_heap *far;      /* [o] the thread's on another node, that it
 				     used last from here; or ns_heap_none */
-	uint64_t far_frees;       /* [o] as frees, but home was elsewhere */
 	uint32_t nbins;           /* [o] bins from here on are zero */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
@@ -190,7 +190,8 @@ ns_bin_offset(uint32_t id)
 
 /* What one thread has and did on one node. */
 struct ns_thread_slot {
-	struct ns_heap *heap;  /* [o] or NULL */
+	struct ns_heap *heap; /* [o] or NULL */
+	/* Without what the heap counts. */
 	uint64_t local_frees;  /* [a] objects there, freed when at home there */
 	uint64_t remote_frees; /* [a] objects there, freed when at home
 				  elsewhere */
@@ -201,6 +202,7 @@ struct ns_thread {
 	int tid;               /* [I] */
 	struct ns_heap *first; /* [I] the heap that this record lies in */
 	uint32_t nslots;       /* [I] */
+	uint32_t home;         /* [o] slot of the home heap */
 	struct ns_thread_slot slot[]; /* [o] unless noted */
 };
 

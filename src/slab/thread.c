@@ -188,6 +188,31 @@ ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c)
 	}
 }
 
+/* What a heap has counted is local or remote, as home is now. */
+static void
+count_frees(struct ns_heap *h)
+{
+	struct ns_thread *t = h->thread;
+	struct ns_thread_slot *there = &t->slot[h->slot];
+
+	if (h->slot == t->home)
+		ns_owner_add(&there->local_frees, h->frees);
+	else
+		ns_owner_add(&there->remote_frees, h->frees);
+	ns_store_relaxed(&h->frees, 0ul);
+}
+
+static void
+set_home(struct ns_heap *h)
+{
+	struct ns_thread *t = h->thread;
+
+	count_frees(ns_home);
+	count_frees(h);
+	ns_store_relaxed(&t->home, h->slot);
+	ns_home = h;
+}
+
 /* Registry locked. */
 static void
 unregister(struct ns_thread *t)
@@ -195,11 +220,8 @@ unregister(struct ns_thread *t)
 	struct ns_heap *h;
 
 	ns_list_remove(&t->link);
-	ns_heap_for_each (h, t) {
-		ns_add_relaxed(&ns_dead->slot[h->slot].local_frees, h->frees);
-		ns_add_relaxed(&ns_dead->slot[h->slot].remote_frees,
-			       h->far_frees);
-	}
+	ns_heap_for_each (h, t)
+		count_frees(h);
 	for (unsigned s = 0; s < t->nslots; s++) {
 		ns_add_relaxed(&ns_dead->slot[s].local_frees,
 			       t->slot[s].local_frees);
@@ -272,6 +294,7 @@ thread_new(struct ns_heap *h)
 	h->arrays += (uint32_t)ns_round_up(size, NS_CACHELINE);
 	t->tid = ns_os_tid();
 	t->nslots = nslots;
+	t->home = h->slot;
 	t->first = h;
 	t->slot[h->slot].heap = h;
 	ns_store_relaxed(&h->thread, t);
@@ -336,7 +359,7 @@ ns_heap_home(void)
 	if (there == NULL)
 		return h;
 	there->cpu = cpu;
-	ns_home = there;
+	set_home(there);
 	if (ns_policy.mode != NS_POLICY_INTERLEAVE) {
 		/* What it leaves behind serves the threads of that node. */
 		ns_lock(&h->lock);
