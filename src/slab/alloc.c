@@ -178,29 +178,13 @@ free_other(void *p)
 		ns_bad_free(p, "not a malloc block");
 }
 
-/* Not of the node of @h either. */
-static ns_noinline void
-free_elsewhere(void *p, const struct ns_heap *h)
-{
-	struct ns_heap *there = ns_heap_far_of(p);
-
-	if (there != h && there != &ns_heap_none)
-		ns_free_slow(p);
-	else
-		free_other(p);
-}
-
-/* Not of the home node; perhaps of the other one that was used last. */
 ns_noinline void
 ns_free_slow(void *p)
 {
-	struct ns_heap *h = ns_home->far;
-	struct ns_slab *s = ns_slab_in(&h->window, p);
-
-	if (ns_likely(s != NULL && ns_is_object(s, p)))
-		ns_free_into(h, s, s->bin, p, 0);
+	if (ns_heap_turn_to(p))
+		ns_free_fast(p);
 	else
-		free_elsewhere(p, h);
+		free_other(p);
 }
 
 static const struct ns_slab *

@@ -88,19 +88,28 @@ ns_is_object(const struct ns_slab *s, const void *obj)
 ns_inline bool
 ns_is_object_of(const struct ns_slab *s, uint32_t bin, const void *obj)
 {
-	return s != NULL && s->bin == bin &&
+	return ns_likely(s != NULL) && ns_likely(s->bin == bin) &&
 	       ns_is_below(s, obj, ns_load_relaxed(&s->user_bound));
 }
 
 /*
- * One unit's copy of a slab's first line, if @obj is in a slab there.  NULL:
- * it is in no run of the window's slot.  A live object's slab was published
- * before the object was handed out, so nothing here is read while it is set up.
+ * One unit's copy of a slab's first line, if @obj is in a slab of the node of
+ * the home heap *@h, or of the other one used last, which then is *@h.  NULL:
+ * it is on neither.  A live object's slab was published before the object was
+ * handed out, so nothing here is read while it is set up.
  */
 ns_inline struct ns_slab *
-ns_slab_in(const struct ns_window *w, const void *obj)
+ns_slab_in(struct ns_heap **h, const void *obj)
 {
-	return (struct ns_slab *)(void *)ns_unit_in(w, obj);
+	size_t off = (uintptr_t)obj - (*h)->window.base;
+
+	if (ns_unlikely(off >= (*h)->window.size)) {
+		*h = (*h)->far;
+		off = (uintptr_t)obj - (*h)->window.base;
+		if (ns_unlikely(off >= (*h)->window.size))
+			return NULL;
+	}
+	return (struct ns_slab *)(void *)ns_unit_at(&(*h)->window, off);
 }
 
 /*
@@ -150,14 +159,14 @@ ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
 	emptied = --s->used == 0;
 	ns_store_release(&h->passing, 0u);
 	if (ns_unlikely(emptied))
-		ns_heap_emptied(h, s);
+		ns_heap_emptied(obj);
 }
 
 ns_inline void
 ns_free_fast(void *p)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_slab *s = ns_slab_in(&h->window, p);
+	struct ns_slab *s = ns_slab_in(&h, p);
 
 	if (ns_likely(s != NULL && ns_is_object(s, p)))
 		ns_free_into(h, s, s->bin, p, 0);

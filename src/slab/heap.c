@@ -246,9 +246,11 @@ give_up(struct ns_slab *s)
 
 /* From the owner's fast path, which holds no lock. */
 void
-ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
+ns_heap_emptied(void *obj)
 {
+	struct ns_slab *s = ns_slab_of(obj);
 	struct kmem_cache *c = s->cache;
+	struct ns_heap *h = s->owner;
 
 	ns_lock(&h->lock);
 	emptied(h, s);

@@ -225,44 +225,26 @@ free_slow(const struct kmem_cache *c, void *obj)
 	ns_slab_free(obj);
 }
 
-static void free_far(struct kmem_cache *c, void *obj);
-
-/* Not of the node of @h either. */
+/* On neither of the two nodes. */
 static ns_noinline void
-free_elsewhere(struct kmem_cache *c, void *obj, const struct ns_heap *h)
+free_elsewhere(struct kmem_cache *c, void *obj)
 {
-	struct ns_heap *there = ns_heap_far_of(obj);
-
-	if (there != h && there != &ns_heap_none)
-		free_far(c, obj);
+	if (ns_heap_turn_to(obj))
+		kmem_cache_free(c, obj);
 	else
 		free_slow(c, obj);
-}
-
-/* Not of the home node; perhaps of the other one that was used last. */
-static ns_noinline void
-free_far(struct kmem_cache *c, void *obj)
-{
-	struct ns_heap *h = ns_home->far;
-	struct ns_slab *s = ns_slab_in(&h->window, obj);
-	uint32_t bin = c->bin;
-
-	if (ns_likely(ns_is_object_of(s, bin, obj)))
-		ns_free_into(h, s, bin, obj, c->link_off);
-	else
-		free_elsewhere(c, obj, h);
 }
 
 ns_export void
 kmem_cache_free(struct kmem_cache *c, void *obj)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_slab *s = ns_slab_in(&h->window, obj);
+	struct ns_slab *s = ns_slab_in(&h, obj);
 	uint32_t bin = c->bin;
 
 	/* A bin that the heap never used is zero, and full. */
 	if (ns_likely(ns_is_object_of(s, bin, obj)))
 		ns_free_into(h, s, bin, obj, c->link_off);
 	else
-		free_far(c, obj);
+		free_elsewhere(c, obj);
 }

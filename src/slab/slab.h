@@ -400,12 +400,14 @@ size_t ns_usable_size(const void *p);           /* 0 for NULL */
 size_t ns_good_size(size_t align, size_t size); /* 0: not possible */
 
 /*
- * Another of the thread's heaps than home's is the last one used from now on
- * (thread.c).  ns_heap_none: there is no such node, no heap of the thread's on
- * it, or nobody is awake; or, of an object at home.
+ * Another of the thread's heaps than home's becomes the one used last, if there
+ * is one there (thread.c).
+ *
+ * ns_heap_named - by node; that heap, or the home heap, or ns_heap_none.
+ * ns_heap_turn_to - where @obj is; true: it was not before.
  */
 struct ns_heap *ns_heap_named(int node);
-struct ns_heap *ns_heap_far_of(const void *obj);
+bool ns_heap_turn_to(const void *obj);
 
 /* Wakes the library up; called by the first slow path.  0 or -ENOMEM. */
 int ns_init(void);
@@ -467,13 +469,14 @@ _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
  * while.
  * ns_heap_give - marked objects to their slabs, whoever's those are.  @h may
  * be NULL: the caller has no heap on their node.
- * ns_heap_emptied - nothing of @s is in use any more; takes the lock itself.
+ * ns_heap_emptied - @obj was the last in use of a slab of the caller's; takes
+ * the lock itself.
  */
 unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 		      void **out, unsigned want);
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
 void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
-void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
+void ns_heap_emptied(void *obj);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 

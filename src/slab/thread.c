@@ -166,12 +166,14 @@ ns_heap_named(int node)
 	return heap_on(ns_load_relaxed(&ns_topo.usable[node]));
 }
 
-struct ns_heap *
-ns_heap_far_of(const void *obj)
+bool
+ns_heap_turn_to(const void *obj)
 {
-	struct ns_heap *h = ns_ours(obj) ? heap_on(ns_slot_of(obj)) : ns_home;
+	struct ns_heap *home = ns_home, *far = home->far;
 
-	return h != ns_home ? h : &ns_heap_none;
+	if (ns_ours(obj))
+		heap_on(ns_slot_of(obj));
+	return home->far != far;
 }
 
 void
