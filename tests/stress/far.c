@@ -11,7 +11,7 @@
 #define MANY   8
 #define KEPT   300
 #define ROW    100
-#define ROUNDS OPERATIONS(2000)
+#define ROUNDS OPERATIONS(8000)
 #define LIVES  4 /* of a thread */
 
 static struct queue queues[MANY];
@@ -67,7 +67,7 @@ replace(struct object *kept, uint64_t *seed)
 
 		if (o->p != NULL)
 			release(o);
-		allocate(o, r & 1024 ? shared : NULL, (int)(r >> 16) % NODES,
+		allocate(o, r & 1024 ? shared : NULL, (int)((r >> 16) % NODES),
 			 seed);
 	}
 }
@@ -82,7 +82,7 @@ work(void *arg)
 
 	for (unsigned i = 0; i < ROUNDS / MANY; i++) {
 		r = test_random(&seed);
-		produce(&queues[r % MANY], (int)(r >> 8) % NODES, &seed);
+		produce(&queues[r % MANY], (int)((r >> 8) % NODES), &seed);
 		while (pop(&queues[self], &o))
 			release(&o);
 		replace(kept, &seed);
