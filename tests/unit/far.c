@@ -302,6 +302,7 @@ trims(void *arg)
 	check_gone();
 }
 
+#ifndef TEST_SANITIZED
 static void *
 free_and_stay(void *arg)
 {
@@ -341,6 +342,8 @@ forks(void *arg)
 	REQUIRE(pthread_join(t, NULL) == 0);
 	check_gone();
 }
+
+#endif
 
 static void
 counts(void *arg)
