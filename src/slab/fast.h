@@ -4,9 +4,9 @@
  *
  * Allocation pops the magazine of the home heap's bin: an array of free
  * objects, whose first item is NULL and stays.  Freeing finds the slab by
- * arithmetic, asks whether it is on the home heap's node, whether the address
- * is an object's start, whether it is free already, and pushes it on the
- * magazine.
+ * arithmetic, asks whether it is on the home heap's node or on the other one
+ * used last, whether the address is an object's start, whether it is free
+ * already, and pushes it on the magazine.
  *
  * Neither touches what another thread writes, nor the slab's own books: an
  * object in a magazine is in use as far as its slab knows.  Everything else,

@@ -5,8 +5,7 @@
  * 1. A bin's magazine is an array of free objects that lie on the heap's
  *    node, in slabs of this heap or any other.  So blocks that threads of a
  *    node pass to and fro cost no atomic operation: the next allocation of
- *    the thread that freed them takes them.  Blocks of other nodes go home
- *    at once.
+ *    the thread that freed them takes them.
  * 2. An empty magazine is refilled from slabs, with twice as many objects as
  *    the last time.  A full one gives its older half back, a run of objects of
  *    one slab at a time.  But when it was an object of an own slab that found
@@ -26,7 +25,16 @@
  * 4. An object in a magazine keeps its slab from being freed.  So at every
  *    TICK_EVERYth slow path the heap looks at its next bin, and gives back all
  *    of one in which nothing has moved since the last look.
- * 5. top is moved by the owner without a lock, by one store, after the item;
+ * 5. The same holds on other nodes than home, where the thread has a heap
+ *    because it asked for memory there by name, or home was there, or, after
+ *    FAR_FREES frees, to send home together what it frees.  A fast path looks
+ *    at the home heap and at heap->far, the other one used last; the next
+ *    slower one makes another heap that.  But a thread shall not hoard memory
+ *    of other nodes that only their own threads use: what lies in a bin with no
+ *    current slab, from which nothing is allocated then, is FAR_FEW objects at
+ *    most, of which all go home when there is one more; frees earn nothing in
+ *    other bins either, and full slabs are for those who allocate (heap.c).
+ * 6. top is moved by the owner without a lock, by one store, after the item;
  *    so fork()'s child finds every magazine whole.  Everything else is
  *    under the heap's lock.
  */

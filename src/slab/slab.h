@@ -12,6 +12,8 @@
  *  4. the node's depot for the cache: adopt a slab nobody owns;
  *  5. a new slab from the node's page pool.
  *
+ * A named node's heap of the thread serves it in the same order.
+ *
  *	thread ---- heap (node 0) -- bin[cache] -- magazine
  *	   |            ^                   |\---- current slab
  *	   |          ns_home (TLS)          \---- slabs with free objects
