@@ -284,6 +284,7 @@ migrates(void *arg)
 	REQUIRE(ns_home->slot == slot);
 	CHECK(bin(0)->current == NULL);
 	put_all();
+	CHECK(bin(0)->allow > 0); /* they go together */
 	CHECK(at_hand(0) <= FEW);
 	check_gone();
 }
