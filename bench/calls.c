@@ -10,6 +10,7 @@
  *	malloc	malloc and free
  *	kmem	kmem_cache_alloc and kmem_cache_free
  *	node	kmem_cache_alloc_node of the home node, and kmem_cache_free
+ *	far	the same of another node, if there is one
  *	bulk	kmem_cache_alloc_bulk and _free_bulk, one call a batch
  *
  * A few (4) stay in a thread's cache of any allocator: what is counted is the
@@ -31,7 +32,7 @@ typedef int bulk_alloc_fn(void *cache, unsigned flags, size_t n, void **p);
 typedef void bulk_free_fn(void *cache, size_t n, void **p);
 typedef void *create_fn(const char *name, unsigned size, unsigned align,
 			unsigned flags, void (*ctor)(void *));
-typedef int home_fn(void);
+typedef int node_fn(void);
 
 /* What is called, whichever of them is. */
 static union {
@@ -49,7 +50,7 @@ static union {
 } release;
 
 static void *cache;
-static int home;
+static int home, far;
 
 __attribute__((noinline)) static void
 count_alloc(alloc_fn *alloc, void **p, size_t size, size_t batch)
@@ -125,13 +126,17 @@ make_cache(unsigned size)
 	union {
 		void *p;
 		create_fn *create;
-		home_fn *home;
+		node_fn *node;
 	} f;
 
 	f.p = find("kmem_cache_create");
 	cache = f.create("calls", size, 0, 0, NULL);
 	f.p = find("numaslab_home_node");
-	home = f.home();
+	home = f.node();
+	f.p = find("numaslab_max_node");
+	far = f.node();
+	if (far == home && home != 0)
+		far--;
 }
 
 static void
@@ -143,6 +148,8 @@ run(char kind, void **p, size_t size, size_t batch)
 		count_kmem_alloc(allocate.kmem, p, cache, batch);
 	else if (kind == 'n')
 		count_node_alloc(allocate.node, p, cache, home, batch);
+	else if (kind == 'f')
+		count_node_alloc(allocate.node, p, cache, far, batch);
 	else
 		count_bulk_alloc(allocate.bulk, p, cache, batch);
 	if (kind == 'm')
@@ -159,6 +166,7 @@ static const struct {
 	{ "malloc", "malloc", "free" },
 	{ "kmem", "kmem_cache_alloc", "kmem_cache_free" },
 	{ "node", "kmem_cache_alloc_node", "kmem_cache_free" },
+	{ "far", "kmem_cache_alloc_node", "kmem_cache_free" },
 	{ "bulk", "kmem_cache_alloc_bulk", "kmem_cache_free_bulk" },
 };
 
@@ -175,7 +183,7 @@ main(int argc, char **argv)
 		   0)
 		kind++;
 	if (argc != 5 || kind == n) {
-		fprintf(stderr, "usage: calls malloc|kmem|node|bulk[-nothing] "
+		fprintf(stderr, "usage: calls malloc|kmem|node|far|bulk[-nothing] "
 				"ROUNDS SIZE BATCH\n");
 		return 2;
 	}

@@ -13,9 +13,12 @@
  *		 malloc	from malloc, set up each time
  *		 raw	from malloc, not set up at all
  *		 list	from a free list by hand, set up each time
- *	batch_*	 the same, 256 objects at a time; time is for one object
+ *	batch_*	 the same, 256 objects at a time; time is for one object.
+ *		 home and far: plain objects of a named node
  *	bulk_*	 plain objects: kmem_cache_alloc_bulk, one by one, malloc
- *	node_*	 kmem_cache_alloc_node of the home node, kmem_cache_alloc
+ *	node_*	 kmem_cache_alloc_node of the home node, of another node (if
+ *		 there is one: NUMASLAB_FAKE_NODES=2), kmem_cache_alloc
+ *	knode_*	 kmalloc_node of 256 bytes, the same
  *	zalloc_* zeroed objects: kmem_cache_zalloc, calloc
  *	kmalloc, malloc	 pairs by size
  */
@@ -209,17 +212,88 @@ bulk_malloc(struct gbench *b)
 	gbench_set_items(b, b->iterations);
 }
 
-static void
-node_home(struct gbench *b)
+/* One that is not home's, or home's where that is the only one. */
+static int
+other_node(void)
 {
-	int node = numaslab_home_node();
+	int home = numaslab_home_node(), node = numaslab_max_node();
 
+	while (node > 0 && (node == home || !numaslab_node_allowed(node)))
+		node--;
+	return numaslab_node_allowed(node) ? node : home;
+}
+
+static inline __attribute__((always_inline)) void
+pair_node(struct gbench *b, int node)
+{
 	gbench_loop(b) {
 		void *p = kmem_cache_alloc_node(plain, GFP_KERNEL, node);
 
 		gbench_use(p);
 		kmem_cache_free(plain, p);
 	}
+}
+
+static void
+node_home(struct gbench *b)
+{
+	pair_node(b, numaslab_home_node());
+}
+
+static void
+node_far(struct gbench *b)
+{
+	pair_node(b, other_node());
+}
+
+static inline __attribute__((always_inline)) void
+pair_knode(struct gbench *b, int node)
+{
+	gbench_loop(b) {
+		void *p = kmalloc_node(256, GFP_KERNEL, node);
+
+		gbench_use(p);
+		kfree(p);
+	}
+}
+
+static void
+knode_home(struct gbench *b)
+{
+	pair_knode(b, numaslab_home_node());
+}
+
+static void
+knode_far(struct gbench *b)
+{
+	pair_knode(b, other_node());
+}
+
+static inline __attribute__((always_inline)) void
+batch_node(struct gbench *b, int node)
+{
+	void *p[NBATCH];
+
+	gbench_loop_batch(b, NBATCH) {
+		for (int i = 0; i < NBATCH; i++)
+			p[i] = kmem_cache_alloc_node(plain, GFP_KERNEL, node);
+		gbench_use(p);
+		for (int i = 0; i < NBATCH; i++)
+			kmem_cache_free(plain, p[i]);
+	}
+	gbench_set_items(b, b->iterations);
+}
+
+static void
+batch_home(struct gbench *b)
+{
+	batch_node(b, numaslab_home_node());
+}
+
+static void
+batch_far(struct gbench *b)
+{
+	batch_node(b, other_node());
 }
 
 static void
@@ -300,7 +374,12 @@ static const struct gbench_case cases[] = {
 	{ .name = "bulk_single", .run = bulk_single, BULK_SIZES },
 	{ .name = "bulk_malloc", .run = bulk_malloc, BULK_SIZES },
 	{ .name = "node_home", .run = node_home },
+	{ .name = "node_far", .run = node_far },
 	{ .name = "node_any", .run = node_any },
+	{ .name = "knode_home", .run = knode_home },
+	{ .name = "knode_far", .run = knode_far },
+	{ .name = "batch_home", .run = batch_home },
+	{ .name = "batch_far", .run = batch_far },
 	{ .name = "zalloc_kmem", .run = zalloc_kmem },
 	{ .name = "zalloc_calloc", .run = zalloc_calloc },
 	{ .name = "kmalloc", .run = pair_kmalloc, PAIR_SIZES },

@@ -113,6 +113,7 @@ ns_unit_head(struct ns_unit *u)
 /*
  * A slot's part of the two, for whoever asks about it often.  ns_unit_in - the
  * descriptor of the unit that @p lies in, or NULL: elsewhere.
+ * ns_unit_at - of the unit at @off in the window.
  */
 struct ns_window {
 	uintptr_t base;
@@ -121,17 +122,21 @@ struct ns_window {
 };
 
 ns_inline struct ns_unit *
-ns_unit_in(const struct ns_window *w, const void *p)
+ns_unit_at(const struct ns_window *w, size_t off)
 {
-	size_t off = (uintptr_t)p - w->base;
-	struct ns_unit *u;
+	struct ns_unit *u = w->units + (off >> NS_UNIT_SHIFT);
 
-	if (ns_unlikely(off >= w->size))
-		return NULL;
-	u = w->units + (off >> NS_UNIT_SHIFT);
 	if (u == NULL)
 		__builtin_unreachable(); /* the caller need not test twice */
 	return u;
+}
+
+ns_inline struct ns_unit *
+ns_unit_in(const struct ns_window *w, const void *p)
+{
+	size_t off = (uintptr_t)p - w->base;
+
+	return ns_likely(off < w->size) ? ns_unit_at(w, off) : NULL;
 }
 
 struct ns_window ns_window_of(unsigned slot); /* page/reserve.c */

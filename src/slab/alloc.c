@@ -162,8 +162,8 @@ run_of_block(const void *p)
 	return u;
 }
 
-ns_noinline void
-ns_free_slow(void *p)
+static void
+free_other(void *p)
 {
 	struct ns_unit *u;
 
@@ -176,6 +176,15 @@ ns_free_slow(void *p)
 		ns_large_free(u, p);
 	else
 		ns_bad_free(p, "not a malloc block");
+}
+
+ns_noinline void
+ns_free_slow(void *p)
+{
+	if (ns_heap_turn_to(p))
+		ns_free_fast(p);
+	else
+		free_other(p);
 }
 
 static const struct ns_slab *

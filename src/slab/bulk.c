@@ -168,7 +168,8 @@ mark_many(const struct ns_heap *h, const struct kmem_cache *c, size_t n,
 	size_t i = 0;
 
 	while (i < n) {
-		const struct ns_slab *s = ns_slab_in(&h->window, objs[i]);
+		const struct ns_slab *s =
+		    (const void *)ns_unit_in(&h->window, objs[i]);
 		uint64_t bound, mark,
 		    unit = (uintptr_t)objs[i] >> NS_UNIT_SHIFT;
 

@@ -4,9 +4,9 @@
  *
  * Allocation pops the magazine of the home heap's bin: an array of free
  * objects, whose first item is NULL and stays.  Freeing finds the slab by
- * arithmetic, asks whether it is on the home heap's node, whether the address
- * is an object's start, whether it is free already, and pushes it on the
- * magazine.
+ * arithmetic, asks whether it is on the home heap's node or on the other one
+ * used last, whether the address is an object's start, whether it is free
+ * already, and pushes it on the magazine.
  *
  * Neither touches what another thread writes, nor the slab's own books: an
  * object in a magazine is in use as far as its slab knows.  Everything else,
@@ -88,33 +88,42 @@ ns_is_object(const struct ns_slab *s, const void *obj)
 ns_inline bool
 ns_is_object_of(const struct ns_slab *s, uint32_t bin, const void *obj)
 {
-	return s != NULL && s->bin == bin &&
+	return ns_likely(s != NULL) && ns_likely(s->bin == bin) &&
 	       ns_is_below(s, obj, ns_load_relaxed(&s->user_bound));
 }
 
 /*
- * One unit's copy of a slab's first line, if @obj is in a slab there.  NULL:
- * it is in no run of the window's slot.  A live object's slab was published
- * before the object was handed out, so nothing here is read while it is set up.
+ * One unit's copy of a slab's first line, if @obj is in a slab of the node of
+ * the home heap *@h, or of the other one used last, which then is *@h.  NULL:
+ * it is on neither.  A live object's slab was published before the object was
+ * handed out, so nothing here is read while it is set up.
  */
 ns_inline struct ns_slab *
-ns_slab_in(const struct ns_window *w, const void *obj)
+ns_slab_in(struct ns_heap **h, const void *obj)
 {
-	return (struct ns_slab *)(void *)ns_unit_in(w, obj);
+	size_t off = (uintptr_t)obj - (*h)->window.base;
+
+	if (ns_unlikely(off >= (*h)->window.size)) {
+		*h = (*h)->far;
+		off = (uintptr_t)obj - (*h)->window.base;
+		if (ns_unlikely(off >= (*h)->window.size))
+			return NULL;
+	}
+	return (struct ns_slab *)(void *)ns_unit_at(&(*h)->window, off);
 }
 
 /*
- * Frees @obj of the slab that @s is a copy of, on the node of @home, the home
- * heap, with its bin @at: into the magazine; or, when frees pass it by and the
+ * Frees @obj of the slab that @s is a copy of, on the node of the thread's heap
+ * @h, with its bin @at: into the magazine; or, when frees pass it by and the
  * slab is the heap's, there, unless idle.c is at work on the heap.  Stores are
  * atomic where two compilers would make one of them, which is slower.
  */
 ns_inline void
-ns_free_home(struct ns_heap *home, struct ns_slab *s, uint32_t at, void *obj,
+ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
 	     uint32_t link_off)
 {
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
-	struct ns_bin *bin = ns_bin_at(home, at);
+	struct ns_bin *bin = ns_bin_at(h, at);
 	void **top = bin->top;
 	uint64_t mark = s->mark;
 	bool emptied;
@@ -127,41 +136,40 @@ ns_free_home(struct ns_heap *home, struct ns_slab *s, uint32_t at, void *obj,
 		f->mark = mark;
 		top[1] = obj;
 		ns_store_release(&bin->top, top + 1); /* for fork's child */
-		ns_owner_inc(&home->frees);
+		ns_owner_inc(&h->frees);
 		return;
 	}
 	s = (struct ns_slab *)(void *)ns_unit_head((struct ns_unit *)(void *)s);
-	if (ns_unlikely(bin->passes == 0 ||
-			ns_load_relaxed(&s->owner) != home)) {
+	if (ns_unlikely(bin->passes == 0 || ns_load_relaxed(&s->owner) != h)) {
 		ns_slab_free(obj);
 		return;
 	}
 	bin->passes--;
-	ns_store_relaxed(&home->passing, 1u);
+	ns_store_relaxed(&h->passing, 1u);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* idle.c has the other half */
-	if (ns_unlikely(ns_load_acquire(&home->halted) != 0)) {
-		ns_store_relaxed(&home->passing, 0u);
+	if (ns_unlikely(ns_load_acquire(&h->halted) != 0)) {
+		ns_store_relaxed(&h->passing, 0u);
 		ns_slab_free(obj);
 		return;
 	}
 	ns_store_relaxed(&f->mark, mark);
 	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
 	ns_store_release(&s->free, obj); /* in order, for fork's child */
-	ns_owner_inc(&home->frees);
+	ns_owner_inc(&h->frees);
 	emptied = --s->used == 0;
-	ns_store_release(&home->passing, 0u);
+	ns_store_release(&h->passing, 0u);
 	if (ns_unlikely(emptied))
-		ns_heap_emptied(home, s);
+		ns_heap_emptied(obj);
 }
 
 ns_inline void
 ns_free_fast(void *p)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_slab *s = ns_slab_in(&h->window, p);
+	struct ns_slab *s = ns_slab_in(&h, p);
 
 	if (ns_likely(s != NULL && ns_is_object(s, p)))
-		ns_free_home(h, s, s->bin, p, 0);
+		ns_free_into(h, s, s->bin, p, 0);
 	else
 		ns_free_slow(p);
 }

@@ -23,14 +23,14 @@ static void
 each_heap(void (*fn)(struct ns_heap *))
 {
 	struct ns_list *l;
+	struct ns_heap *h;
 
 	ns_list_for_each (l, &ns_threads) {
 		struct ns_thread *t =
 		    ns_container_of(l, struct ns_thread, link);
 
-		for (unsigned s = 0; s < t->nslots; s++)
-			if (t->slot[s].heap != NULL)
-				fn(t->slot[s].heap);
+		ns_heap_for_each (h, t)
+			fn(h);
 	}
 }
 

@@ -35,6 +35,7 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->cpu_word = &h->cpu;
 	h->spare = NULL;
 	h->frees = 0;
+	h->far = &ns_heap_none;
 	h->ticks = h->seen = h->allowed = 0;
 	h->passing = h->halted = 0;
 	h->rest = NS_ACTIVE;
@@ -245,9 +246,11 @@ give_up(struct ns_slab *s)
 
 /* From the owner's fast path, which holds no lock. */
 void
-ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
+ns_heap_emptied(void *obj)
 {
+	struct ns_slab *s = ns_slab_of(obj);
 	struct kmem_cache *c = s->cache;
+	struct ns_heap *h = s->owner;
 
 	ns_lock(&h->lock);
 	emptied(h, s);
@@ -262,8 +265,10 @@ ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
  * what a consumer holds stays bounded although nobody wakes it.
  */
 static void
-sweep(struct ns_bin *bin)
+sweep(struct ns_heap *h, struct ns_bin *bin)
 {
+	bool passing_on = h != ns_home || bin->current == NULL;
+
 	struct ns_slab *s;
 
 	for (int i = 0; i < 2; i++) {
@@ -273,11 +278,23 @@ sweep(struct ns_bin *bin)
 		ns_list_remove(&s->link);
 		absorb(s);
 		if (s->used == 0 ||
-		    (bin->current == NULL && bin->allow <= s->cache->start))
+		    (passing_on && bin->allow <= s->cache->start))
 			give_up(s);
 		else
 			ns_list_push(&bin->slabs, &s->link);
 	}
+}
+
+/*
+ * May a heap have full slabs?  The home heap; and another of the thread's that
+ * it allocates such objects from.
+ */
+static bool
+may_have_full(struct ns_heap *h, const struct ns_slab *s)
+{
+	return h != NULL &&
+	       (h == ns_home || (h->thread == ns_home->thread &&
+				 ns_bin_of(h, s->cache)->current != NULL));
 }
 
 /* The first free into a full slab of the node: the heap has it now. */
@@ -290,7 +307,7 @@ adopt_full(struct ns_heap *h, struct ns_slab *s)
 		return false;
 	own(h, s);
 	bin = ns_bin_of(h, s->cache);
-	sweep(bin);
+	sweep(h, bin);
 	ns_list_push(&bin->slabs, &s->link);
 	return true;
 }
@@ -316,7 +333,7 @@ ns_heap_wake(struct ns_heap *h, struct ns_slab *s)
 			ns_heap_go_on(owner);
 		}
 		ns_unlock(&owner->lock);
-	} else if (h->slot == s->slot && ns_depot_adopt_this(s)) {
+	} else if (h == ns_home && ns_depot_adopt_this(s)) {
 		ns_lock(&h->lock);
 		own(h, s);
 		ns_list_push(&ns_bin_of(h, s->cache)->slabs, &s->link);
@@ -337,7 +354,7 @@ give_others(struct ns_heap *h, struct ns_slab *s, void **objs, unsigned n)
 		case NS_PUSHED:
 			return;
 		case NS_WAS_FULL:
-			if (h == NULL || h != ns_home) {
+			if (!may_have_full(h, s)) {
 				if (ns_slab_full_to_depot(s, objs, n))
 					return;
 			} else if (adopt_full(h, s)) {

@@ -154,15 +154,15 @@ static void
 visit_all(struct visits *v)
 {
 	struct ns_list *l;
+	struct ns_heap *h;
 
 	ns_lock(&ns_registry_lock);
 	ns_list_for_each (l, &ns_threads) {
 		struct ns_thread *t =
 		    ns_container_of(l, struct ns_thread, link);
 
-		for (unsigned s = 0; s < t->nslots; s++)
-			if (t->slot[s].heap != NULL)
-				visit(t->slot[s].heap, v);
+		ns_heap_for_each (h, t)
+			visit(h, v);
 		if (v->trimmed >= VISIT_MAX || v->more)
 			break;
 	}
@@ -190,12 +190,9 @@ ns_park_mine(void)
 	struct ns_thread *t = ns_home->thread;
 	struct visits v;
 	struct ns_heap *h;
-	unsigned s, i;
+	unsigned i;
 
-	for (s = 0; t != NULL && s < t->nslots; s++) {
-		h = t->slot[s].heap;
-		if (h == NULL)
-			continue;
+	ns_heap_for_each (h, t) {
 		ns_lock(&h->lock);
 		do
 			v.parked = 0;

@@ -69,28 +69,36 @@ kmalloc(size_t size, gfp_t flags)
 	return ns_likely(p != NULL) ? p : alloc_slow(size, NS_NO_SLOT, flags);
 }
 
+/* What the magazine of one of the thread's heaps has. */
+ns_inline void *
+pop_from(struct ns_heap *h, size_t size, gfp_t flags)
+{
+	if (ns_unlikely((flags & ~NS_GFP_PLAIN) != 0 || size > NS_DIRECT_MAX ||
+			size % NS_SPREAD_STEP == 0))
+		return NULL;
+	return ns_bin_pop(ns_bin_at(h, h->bin_of[(size + 15) / 16]), 0);
+}
+
 static ns_noinline void *
 alloc_node_slow(size_t size, gfp_t flags, int node)
 {
 	unsigned slot;
+	void *p;
 
 	if (node == NUMA_NO_NODE)
 		return kmalloc(size, flags);
 	slot = ns_slot_of_node(node);
-	return slot != NS_NO_SLOT ? alloc_slow(size, slot, flags) : NULL;
+	if (slot == NS_NO_SLOT)
+		return NULL;
+	p = pop_from(ns_heap_named(node), size, flags);
+	return p != NULL ? p : alloc_slow(size, slot, flags);
 }
 
 ns_export void *
 kmalloc_node(size_t size, gfp_t flags, int node)
 {
-	void *p = NULL;
-	struct ns_heap *h;
+	void *p = pop_from(ns_heap_on(node), size, flags);
 
-	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 && size <= NS_DIRECT_MAX &&
-		      size % NS_SPREAD_STEP != 0)) {
-		h = ns_heap_on(node);
-		p = ns_bin_pop(ns_bin_at(h, h->bin_of[(size + 15) / 16]), 0);
-	}
 	return ns_likely(p != NULL) ? p : alloc_node_slow(size, flags, node);
 }
 

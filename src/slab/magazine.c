@@ -5,8 +5,7 @@
  * 1. A bin's magazine is an array of free objects that lie on the heap's
  *    node, in slabs of this heap or any other.  So blocks that threads of a
  *    node pass to and fro cost no atomic operation: the next allocation of
- *    the thread that freed them takes them.  Blocks of other nodes go home
- *    at once.
+ *    the thread that freed them takes them.
  * 2. An empty magazine is refilled from slabs, with twice as many objects as
  *    the last time.  A full one gives its older half back, a run of objects of
  *    one slab at a time.  But when it was an object of an own slab that found
@@ -26,7 +25,16 @@
  * 4. An object in a magazine keeps its slab from being freed.  So at every
  *    TICK_EVERYth slow path the heap looks at its next bin, and gives back all
  *    of one in which nothing has moved since the last look.
- * 5. top is moved by the owner without a lock, by one store, after the item;
+ * 5. The same holds on other nodes than home, where the thread has a heap
+ *    because it asked for memory there by name, or home was there, or, after
+ *    FAR_FREES frees, to send home together what it frees.  A fast path looks
+ *    at the home heap and at heap->far, the other one used last; the next
+ *    slower one makes another heap that.  But a thread shall not hoard memory
+ *    of other nodes that only their own threads use: what lies in a bin with no
+ *    current slab, from which nothing is allocated then, is FAR_FEW objects at
+ *    most, of which all go home when there is one more; frees earn nothing in
+ *    other bins either, and full slabs are for those who allocate (heap.c).
+ * 6. top is moved by the owner without a lock, by one store, after the item;
  *    so fork()'s child finds every magazine whole.  Everything else is
  *    under the heap's lock.
  */
@@ -42,7 +50,9 @@
 #define HEAP_WORDS  1024u
 #define NEAR_BYTES  512u
 #define ALLOWED_MAX (4u << 20)
-#define FOREIGN_FEW 16u /* frees before a bin that only frees has an array */
+#define FOREIGN_FEW 16u  /* frees before a bin that only frees has an array */
+#define FAR_FREES   256u /* and before a thread that only frees has a heap */
+#define FAR_FEW     32u  /* objects that go home together then */
 
 static void *none[1]; /* an array without room */
 
@@ -52,6 +62,7 @@ struct ns_heap ns_heap_none = {
 	.cpu = 1,
 	.slot = NS_NO_SLOT,
 	.node = NUMA_NO_NODE,
+	.far = &ns_heap_none,
 	.bin_of = { [0 ... NS_DIRECT_MAX / 16] = NS_HEAP_HEADER },
 	.bin = { { .top = none, .limit = none, .items = none } },
 };
@@ -137,10 +148,7 @@ ns_magazines_flush(void)
 	struct ns_thread *t = ns_home->thread;
 	struct ns_heap *h;
 
-	for (unsigned s = 0; t != NULL && s < t->nslots; s++) {
-		h = t->slot[s].heap;
-		if (h == NULL)
-			continue;
+	ns_heap_for_each (h, t) {
 		ns_lock(&h->lock);
 		for (unsigned i = 1; i < h->nbins; i++)
 			flush_all(h, &h->bin[i]);
@@ -289,12 +297,19 @@ fit(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 static void
 before_refill(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 {
-	if (bin->limit == bin->items)
+	if (bin->limit == bin->items || bin->allow < c->start)
 		set_allow(h, bin, next_allow(h, bin, c));
 	bin->passes = 0;
 	bin->batch = twice(bin->batch, ns_max(c->start / 4, 1),
 			   ns_max(c->start, bin->allow / 2));
 	fit(h, bin, c);
+}
+
+/* What waits to go home together where a thread does not allocate. */
+static unsigned
+few(const struct kmem_cache *c)
+{
+	return (unsigned)ns_min(c->start, FAR_FEW);
 }
 
 /*
@@ -305,16 +320,21 @@ static bool
 make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 	  const struct ns_heap *owner)
 {
-	bool may_pass = owner == h || owner == NULL;
+	bool may_pass = owner == h || owner == NULL, far = h != ns_home;
 
 	if (bin->words == 0) {
 		if (++bin->batch < FOREIGN_FEW)
 			return false;
 		bin->batch = 0;
-		set_allow(h, bin, c->start);
+		set_allow(h, bin, far ? few(c) : c->start);
 		fit(h, bin, c);
 		if (bin->words == 0) /* there is no room for an array */
 			bin->passes = UINT16_MAX;
+	} else if (far && bin->current == NULL) {
+		flush_all(h, bin);
+		set_allow(h, bin, few(c));
+		bin->limit = bin->items + bin->allow;
+		bin->passes = 0;
 	} else if (bin->limit == bin->items) {
 		bin->passes = UINT16_MAX;
 	} else if (may_pass && bin->passes != 0) {
@@ -325,10 +345,12 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 		bin->batch = 0;
 	} else if (owner == h) {
 		shut(h, bin);
-	} else if (next_allow(h, bin, c) > bin->allow &&
+	} else if ((!far || bin->batch != 0) &&
+		   next_allow(h, bin, c) > bin->allow &&
 		   bin->allow + 1u < bin->words) {
 		set_allow(h, bin, next_allow(h, bin, c));
 		fit(h, bin, c);
+		bin->batch = far ? 0 : bin->batch;
 	} else {
 		flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
 	}
@@ -474,18 +496,33 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	ns_unlock(&h->lock);
 }
 
-/* Gives @obj back right away. */
+/* Gives @obj back right away; @h is NULL, or the thread's heap on its node. */
 static void
-give_home(void *obj, unsigned slot)
+give_home(struct ns_heap *h, void *obj)
 {
-	struct ns_heap *h = ns_home;
-
-	h = h->thread != NULL ? h->thread->slot[slot].heap : NULL;
 	if (h != NULL)
 		ns_lock(&h->lock);
 	ns_heap_give(h, &obj, 1);
 	if (h != NULL)
 		ns_unlock(&h->lock);
+}
+
+/*
+ * The thread's heap on @slot, or NULL.  A thread that frees much of what comes
+ * from another node gets one there, to send it home together.
+ */
+static struct ns_heap *
+heap_for(unsigned slot)
+{
+	struct ns_heap *h = ns_home;
+	struct ns_thread_slot *there;
+
+	if (h->thread == NULL)
+		return NULL;
+	there = &h->thread->slot[slot];
+	if (there->heap == NULL && there->remote_frees % FAR_FREES == 0)
+		return ns_heap_get(slot);
+	return there->heap;
 }
 
 void
@@ -509,17 +546,18 @@ ns_slab_free(void *obj)
 {
 	struct ns_slab *s = ns_slab_of(obj);
 	struct kmem_cache *c = s->cache;
-	struct ns_heap *h = ns_home;
 	bool special = ns_is_special(c);
+	struct ns_heap *h;
 
 	if (ns_unlikely(special))
 		ns_debug_free(s, obj);
 	ns_check_object(s, obj);
 	ns_count_free(obj);
 	ns_free_of(c, obj)->mark = s->mark;
-	if (h->slot == s->slot && !special)
+	h = heap_for(s->slot);
+	if (h != NULL && !special)
 		keep(h, s, obj);
 	else
-		give_home(obj, s->slot);
+		give_home(h, obj);
 	ns_slabs_settle(c);
 }

@@ -182,7 +182,9 @@ alloc_node_slow(struct kmem_cache *c, gfp_t flags, int node)
 	if (node == NUMA_NO_NODE)
 		return kmem_cache_alloc(c, flags);
 	slot = ns_slot_of_node(node);
-	return slot != NS_NO_SLOT ? alloc_at(c, NULL, slot, flags) : NULL;
+	return slot != NS_NO_SLOT
+		   ? alloc_at(c, ns_heap_named(node), slot, flags)
+		   : NULL;
 }
 
 ns_export void *
@@ -201,8 +203,8 @@ kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
 	return kmem_cache_alloc(c, flags | __GFP_ZERO);
 }
 
-/* Not of the home node, free already, or no object of the cache at all. */
-static ns_noinline void
+/* No object of the cache at all, free already, or past the magazines. */
+static void
 free_slow(const struct kmem_cache *c, void *obj)
 {
 	const struct ns_slab *s;
@@ -223,16 +225,26 @@ free_slow(const struct kmem_cache *c, void *obj)
 	ns_slab_free(obj);
 }
 
+/* On neither of the two nodes. */
+static ns_noinline void
+free_elsewhere(struct kmem_cache *c, void *obj)
+{
+	if (ns_heap_turn_to(obj))
+		kmem_cache_free(c, obj);
+	else
+		free_slow(c, obj);
+}
+
 ns_export void
 kmem_cache_free(struct kmem_cache *c, void *obj)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_slab *s = ns_slab_in(&h->window, obj);
+	struct ns_slab *s = ns_slab_in(&h, obj);
 	uint32_t bin = c->bin;
 
 	/* A bin that the heap never used is zero, and full. */
 	if (ns_likely(ns_is_object_of(s, bin, obj)))
-		ns_free_home(h, s, bin, obj, c->link_off);
+		ns_free_into(h, s, bin, obj, c->link_off);
 	else
-		free_slow(c, obj);
+		free_elsewhere(c, obj);
 }

@@ -19,8 +19,9 @@
  *	OWNED -> OWNED  any thread pushes objects; the owner takes the list
  *	OWNED -> FULL   the owner, if the shared list is empty
  *	OWNED -> DEPOT  the owner, under the depot's lock, adding its own list
- *	FULL  -> OWNED  a thread at home on the slab's node, freeing the first
- *			objects: it has the slab from then on
+ *	FULL  -> OWNED  a thread at home on the slab's node, or that allocates
+ *			from the cache there, freeing the first objects: it has
+ *			the slab from then on
  *	FULL  -> DEPOT  any other thread freeing the first objects, under the
  *			depot's lock
  *	DEPOT -> DEPOT  any thread pushes objects

@@ -12,6 +12,8 @@
  *  4. the node's depot for the cache: adopt a slab nobody owns;
  *  5. a new slab from the node's page pool.
  *
+ * A named node's heap of the thread serves it in the same order.
+ *
  *	thread ---- heap (node 0) -- bin[cache] -- magazine
  *	   |            ^                   |\---- current slab
  *	   |          ns_home (TLS)          \---- slabs with free objects
@@ -156,10 +158,13 @@ struct ns_heap {
 	uint32_t cpu;             /* [o] the CPU this heap was chosen for */
 	uint32_t slot;            /* [I] */
 	struct ns_window window;  /* [I] of the slot */
-	uint64_t frees;           /* [o] frees that took the fast path */
+	uint64_t frees;           /* [o] frees that took the fast path since
+				     home was last set to here, or from here */
 	struct ns_thread *thread; /* [I] NULL: ns_heap_none */
 	int32_t node;             /* [I] the slot's; of none -1 */
 	uint32_t bins_end;        /* [o] where the bins never used begin */
+	struct ns_heap *far;      /* [o] the thread's on another node, that it
+				     used last from here; or ns_heap_none */
 	uint32_t nbins;           /* [o] bins from here on are zero */
 	struct ns_lock lock;      /* NS_RANK_HEAP */
 	uint32_t ticks;           /* [h] slow paths taken */
@@ -187,7 +192,8 @@ ns_bin_offset(uint32_t id)
 
 /* What one thread has and did on one node. */
 struct ns_thread_slot {
-	struct ns_heap *heap;  /* [o] or NULL */
+	struct ns_heap *heap; /* [o] or NULL */
+	/* Without what the heap counts. */
 	uint64_t local_frees;  /* [a] objects there, freed when at home there */
 	uint64_t remote_frees; /* [a] objects there, freed when at home
 				  elsewhere */
@@ -198,8 +204,25 @@ struct ns_thread {
 	int tid;               /* [I] */
 	struct ns_heap *first; /* [I] the heap that this record lies in */
 	uint32_t nslots;       /* [I] */
+	uint32_t home;         /* [o] slot of the home heap */
 	struct ns_thread_slot slot[]; /* [o] unless noted */
 };
+
+/* The first of a thread's heaps on the slots from *@slot on, which moves on. */
+ns_inline struct ns_heap *
+ns_heap_next(const struct ns_thread *t, unsigned *slot)
+{
+	struct ns_heap *h = NULL;
+
+	while (t != NULL && h == NULL && *slot < t->nslots)
+		h = ns_load_relaxed(&t->slot[(*slot)++].heap);
+	return h;
+}
+
+/* All heaps of a thread, which may be NULL. */
+#define ns_heap_for_each(h, t)      \
+	for (unsigned next_##h = 0; \
+	     ((h) = ns_heap_next((t), &next_##h)) != NULL;)
 
 /* A cache's slabs on one node that nobody owns and that have free objects. */
 struct ns_depot {
@@ -378,6 +401,16 @@ void ns_free_slow(void *p);
 size_t ns_usable_size(const void *p);           /* 0 for NULL */
 size_t ns_good_size(size_t align, size_t size); /* 0: not possible */
 
+/*
+ * Another of the thread's heaps than home's becomes the one used last, if there
+ * is one there (thread.c).
+ *
+ * ns_heap_named - by node; that heap, or the home heap, or ns_heap_none.
+ * ns_heap_turn_to - where @obj is; true: it was not before.
+ */
+struct ns_heap *ns_heap_named(int node);
+bool ns_heap_turn_to(const void *obj);
+
 /* Wakes the library up; called by the first slow path.  0 or -ENOMEM. */
 int ns_init(void);
 bool ns_is_awake(void);
@@ -396,26 +429,18 @@ ns_slot_of_node(int node)
 }
 
 /*
- * The thread's heap on a named node, or ns_heap_none: no such node, none of
- * its heaps there yet, or nobody is awake.  No call, and the home node's in
- * one comparison.
+ * The thread's heap on a named node, if that is the home node or the one that
+ * was used last; else ns_heap_none, and ns_heap_named may find it.
  */
 ns_inline struct ns_heap *
 ns_heap_on(int node)
 {
 	struct ns_heap *h = ns_home;
-	struct ns_thread *t = h->thread;
-	unsigned slot;
 
 	if (node == h->node)
 		return h;
-	if (ns_unlikely((unsigned)node >= NS_MAX_NODES))
-		return &ns_heap_none;
-	slot = ns_load_relaxed(&ns_topo.usable[node]);
-	if (ns_unlikely(t == NULL || slot >= t->nslots))
-		return &ns_heap_none;
-	h = t->slot[slot].heap;
-	return ns_likely(h != NULL) ? h : &ns_heap_none;
+	h = h->far;
+	return ns_likely(node == h->node) ? h : &ns_heap_none;
 }
 
 /* large.c: blocks of their own run; @align a power of two. */
@@ -446,13 +471,14 @@ _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
  * while.
  * ns_heap_give - marked objects to their slabs, whoever's those are.  @h may
  * be NULL: the caller has no heap on their node.
- * ns_heap_emptied - nothing of @s is in use any more; takes the lock itself.
+ * ns_heap_emptied - @obj was the last in use of a slab of the caller's; takes
+ * the lock itself.
  */
 unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 		      void **out, unsigned want);
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
 void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
-void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
+void ns_heap_emptied(void *obj);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
@@ -610,7 +636,7 @@ struct ns_root {
 	struct ns_list *threads; /* the registry's list */
 	struct ns_thread **dead; /* what exited threads counted */
 };
-#define NS_ROOT_VERSION 2u
+#define NS_ROOT_VERSION 3u
 
 /* In bytes; cached is what lies in magazines, which live is without. */
 struct ns_node_figures {

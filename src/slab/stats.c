@@ -172,10 +172,13 @@ add_thread(struct walk *w, const struct ns_thread *at)
 {
 	struct ns_node_figures *f = w->out;
 	struct ns_thread_slot ts;
+	uint32_t home;
 	struct ns_heap h;
 	unsigned s;
 	int error;
 
+	if ((error = READ(w, &home, &at->home)) != 0)
+		return error;
 	for (s = w->first; s < w->end; s++, f++) {
 		if ((error = READ(w, &ts, &at->slot[s])) != 0)
 			return error;
@@ -189,7 +192,10 @@ add_thread(struct walk *w, const struct ns_thread *at)
 			error = sub_magazines(w, ts.heap, h.nbins, f);
 		if (error != 0)
 			return error;
-		f->local_frees += h.frees;
+		if (s == home)
+			f->local_frees += h.frees;
+		else
+			f->remote_frees += h.frees;
 		f->cached += (uint64_t)h.hold.units << NS_UNIT_SHIFT;
 	}
 	return 0;

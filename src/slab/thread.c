@@ -144,15 +144,45 @@ ns_heap_get(unsigned slot)
 	return h;
 }
 
+static struct ns_heap *
+heap_on(unsigned slot)
+{
+	struct ns_heap *home = ns_home, *h;
+	struct ns_thread *t = home->thread;
+
+	if (t == NULL || slot >= t->nslots || t->slot[slot].heap == NULL)
+		return &ns_heap_none;
+	h = t->slot[slot].heap;
+	if (h != home)
+		home->far = h;
+	return h;
+}
+
+struct ns_heap *
+ns_heap_named(int node)
+{
+	if ((unsigned)node >= NS_MAX_NODES)
+		return &ns_heap_none;
+	return heap_on(ns_load_relaxed(&ns_topo.usable[node]));
+}
+
+bool
+ns_heap_turn_to(const void *obj)
+{
+	struct ns_heap *home = ns_home, *far = home->far;
+
+	if (ns_ours(obj))
+		heap_on(ns_slot_of(obj));
+	return home->far != far;
+}
+
 void
 ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c)
 {
 	struct ns_heap *h;
 
-	for (unsigned s = 0; t != NULL && s < t->nslots; s++) {
-		h = t->slot[s].heap;
-		if (h == NULL ||
-		    (c != NULL && ns_load_relaxed(&h->nbins) <= c->id))
+	ns_heap_for_each (h, t) {
+		if (c != NULL && ns_load_relaxed(&h->nbins) <= c->id)
 			continue;
 		ns_lock(&h->lock);
 		ns_heap_abandon(h, c);
@@ -160,16 +190,43 @@ ns_thread_abandon(struct ns_thread *t, const struct kmem_cache *c)
 	}
 }
 
+/* What a heap has counted is local or remote, as home is now. */
+static void
+count_frees(struct ns_heap *h)
+{
+	struct ns_thread *t = h->thread;
+	struct ns_thread_slot *there = &t->slot[h->slot];
+
+	if (h->slot == t->home)
+		ns_owner_add(&there->local_frees, h->frees);
+	else
+		ns_owner_add(&there->remote_frees, h->frees);
+	ns_store_relaxed(&h->frees, 0ul);
+}
+
+static void
+set_home(struct ns_heap *h)
+{
+	struct ns_thread *t = h->thread;
+
+	count_frees(ns_home);
+	count_frees(h);
+	ns_store_relaxed(&t->home, h->slot);
+	ns_home = h;
+}
+
 /* Registry locked. */
 static void
 unregister(struct ns_thread *t)
 {
+	struct ns_heap *h;
+
 	ns_list_remove(&t->link);
+	ns_heap_for_each (h, t)
+		count_frees(h);
 	for (unsigned s = 0; s < t->nslots; s++) {
-		ns_add_relaxed(
-		    &ns_dead->slot[s].local_frees,
-		    t->slot[s].local_frees +
-			(t->slot[s].heap != NULL ? t->slot[s].heap->frees : 0));
+		ns_add_relaxed(&ns_dead->slot[s].local_frees,
+			       t->slot[s].local_frees);
 		ns_add_relaxed(&ns_dead->slot[s].remote_frees,
 			       t->slot[s].remote_frees);
 	}
@@ -179,11 +236,11 @@ unregister(struct ns_thread *t)
 static void
 bury(struct ns_thread *t)
 {
-	struct ns_heap *last = t->first;
+	struct ns_heap *last = t->first, *h;
 
-	for (unsigned s = 0; s < t->nslots; s++)
-		if (t->slot[s].heap != NULL && t->slot[s].heap != last)
-			heap_delete(t->slot[s].heap);
+	ns_heap_for_each (h, t)
+		if (h != last)
+			heap_delete(h);
 	heap_delete(last);
 }
 
@@ -239,6 +296,7 @@ thread_new(struct ns_heap *h)
 	h->arrays += (uint32_t)ns_round_up(size, NS_CACHELINE);
 	t->tid = ns_os_tid();
 	t->nslots = nslots;
+	t->home = h->slot;
 	t->first = h;
 	t->slot[h->slot].heap = h;
 	ns_store_relaxed(&h->thread, t);
@@ -303,7 +361,7 @@ ns_heap_home(void)
 	if (there == NULL)
 		return h;
 	there->cpu = cpu;
-	ns_home = there;
+	set_home(there);
 	if (ns_policy.mode != NS_POLICY_INTERLEAVE) {
 		/* What it leaves behind serves the threads of that node. */
 		ns_lock(&h->lock);
