@@ -126,7 +126,6 @@ ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
 	struct ns_bin *bin = ns_bin_at(h, at);
 	void **top = bin->top;
 	uint64_t mark = s->mark;
-	bool emptied;
 
 	if (ns_unlikely(f->mark == mark)) {
 		ns_slab_free(obj);
@@ -140,14 +139,13 @@ ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
 		return;
 	}
 	s = (struct ns_slab *)(void *)ns_unit_head((struct ns_unit *)(void *)s);
-	if (ns_unlikely(bin->passes == 0 || ns_load_relaxed(&s->owner) != h)) {
-		ns_slab_free(obj);
-		return;
-	}
-	bin->passes--;
 	ns_store_relaxed(&h->passing, 1u);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* idle.c has the other half */
-	if (ns_unlikely(ns_load_acquire(&h->halted) != 0)) {
+	if (ns_unlikely(ns_load_relaxed(&s->owner) !=
+			    ns_load_acquire(&h->self) ||
+			--bin->passes < 0)) {
+		if (bin->passes < 0)
+			bin->passes = 0;
 		ns_store_relaxed(&h->passing, 0u);
 		ns_slab_free(obj);
 		return;
@@ -156,10 +154,10 @@ ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
 	ns_store_relaxed(&f->link, ns_link(obj, (uintptr_t)s->free));
 	ns_store_release(&s->free, obj); /* in order, for fork's child */
 	ns_owner_inc(&h->frees);
-	emptied = --s->used == 0;
-	ns_store_release(&h->passing, 0u);
-	if (ns_unlikely(emptied))
-		ns_heap_emptied(obj);
+	if (ns_unlikely(--s->used == 0))
+		ns_heap_emptied(h, s);
+	else
+		ns_store_release(&h->passing, 0u);
 }
 
 ns_inline void

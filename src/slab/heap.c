@@ -37,7 +37,8 @@ ns_heap_reset(struct ns_heap *h, unsigned slot)
 	h->frees = 0;
 	h->far = &ns_heap_none;
 	h->ticks = h->seen = h->allowed = 0;
-	h->passing = h->halted = 0;
+	h->passing = 0;
+	h->self = h;
 	h->rest = NS_ACTIVE;
 	h->young = 0;
 	h->arrays = NS_UNIT;
@@ -244,14 +245,13 @@ give_up(struct ns_slab *s)
 	} while (!ns_slab_let_go_full(s));
 }
 
-/* From the owner's fast path, which holds no lock. */
+/* From the owner's fast path, which holds no lock, and is passing. */
 void
-ns_heap_emptied(void *obj)
+ns_heap_emptied(struct ns_heap *h, struct ns_slab *s)
 {
-	struct ns_slab *s = ns_slab_of(obj);
 	struct kmem_cache *c = s->cache;
-	struct ns_heap *h = s->owner;
 
+	ns_store_release(&h->passing, 0u);
 	ns_lock(&h->lock);
 	emptied(h, s);
 	ns_unlock(&h->lock);

@@ -12,12 +12,12 @@
  *    then waits for at most one heap's calls.
  * 3. Slabs with few objects in use have whole free pages, which are given
  *    back too (park.c).  The owner's frees go into slabs without a lock, so the
- *    owner has to be kept away: it says `passing' before it looks at `halted',
- *    and the maintenance thread says `halted' before it looks at `passing',
- *    with a fence in between that membarrier(2) makes the owner take.  Who
- *    finds the owner inside leaves it alone; an owner that finds itself
- *    halted takes the heap's lock.  Other fast paths touch only objects that
- *    are in use, or were.
+ *    owner has to be kept away: it says `passing' before it looks whether the
+ *    slab is its `self', and the maintenance thread makes the heap nobody's
+ *    `self' before it looks at `passing', with a fence in between that
+ *    membarrier(2) makes the owner take.  Who finds the owner inside leaves
+ *    it alone; an owner that is not itself takes the heap's lock.  Other fast
+ * paths touch only objects that are in use, or were.
  * 4. What it gives up: objects in magazines stay there, and their slabs.
  */
 #include "slab/slab.h"
@@ -81,14 +81,14 @@ park_some(struct ns_heap *h, struct visits *v)
 void
 ns_heap_go_on(struct ns_heap *h)
 {
-	ns_store_release(&h->halted, 0u);
+	ns_store_release(&h->self, h);
 }
 
 /* Keeps the owner out of its slabs; not if it is in one.  Heap locked. */
 bool
 ns_heap_halt(struct ns_heap *h)
 {
-	ns_store_relaxed(&h->halted, 1u);
+	ns_store_relaxed(&h->self, &ns_heap_none);
 	if (ns_os_fence_all() && ns_load_acquire(&h->passing) == 0)
 		return true;
 	ns_heap_go_on(h);

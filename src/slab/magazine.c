@@ -139,7 +139,7 @@ shut(struct ns_heap *h, struct ns_bin *bin)
 {
 	flush_all(h, bin);
 	bin->limit = bin->items;
-	bin->passes = UINT16_MAX;
+	bin->passes = INT16_MAX;
 }
 
 void
@@ -329,19 +329,19 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 		set_allow(h, bin, far ? few(c) : c->start);
 		fit(h, bin, c);
 		if (bin->words == 0) /* there is no room for an array */
-			bin->passes = UINT16_MAX;
+			bin->passes = INT16_MAX;
 	} else if (far && bin->current == NULL) {
 		flush_all(h, bin);
 		set_allow(h, bin, few(c));
 		bin->limit = bin->items + bin->allow;
 		bin->passes = 0;
 	} else if (bin->limit == bin->items) {
-		bin->passes = UINT16_MAX;
+		bin->passes = INT16_MAX;
 	} else if (may_pass && bin->passes != 0) {
 		return false;
 	} else if (may_pass && bin->batch != 0 &&
 		   next_allow(h, bin, c) == bin->allow) {
-		bin->passes = bin->allow;
+		bin->passes = (int16_t)bin->allow;
 		bin->batch = 0;
 	} else if (owner == h) {
 		shut(h, bin);

@@ -134,14 +134,14 @@ struct ns_bin {
 	struct ns_slab *current; /* [h] or NULL */
 	struct ns_list slabs;    /* [h] others with free objects */
 	uint32_t size;           /* [h] of an object */
-	uint16_t base;   /* [h] word of the heap its array there is at */
-	uint16_t passes; /* [o] own objects to pass a full magazine by */
-	uint16_t words;  /* [h] of the array, items[0] included */
-	uint16_t seen;   /* [h] objects when the tick came by last */
-	uint16_t allow;  /* [h] objects frees may leave in it */
-	uint16_t batch;  /* [h] objects of the last refill, or 0: frees
-			    have filled it since; before there is an
-			    array, frees seen */
+	uint16_t base;  /* [h] word of the heap its array there is at */
+	int16_t passes; /* [o] own objects to pass a full magazine by */
+	uint16_t words; /* [h] of the array, items[0] included */
+	uint16_t seen;  /* [h] objects when the tick came by last */
+	uint16_t allow; /* [h] objects frees may leave in it */
+	uint16_t batch; /* [h] objects of the last refill, or 0: frees
+			   have filled it since; before there is an
+			   array, frees seen */
 } __attribute__((aligned(NS_CACHELINE)));
 _Static_assert(sizeof(struct ns_bin) == NS_CACHELINE, "a line a bin");
 
@@ -175,8 +175,9 @@ struct ns_heap {
 	struct ns_hold hold;      /* [h] runs for large blocks */
 	uint32_t young;           /* [o] large blocks that are not yet large */
 	struct ns_heap *spare;    /* [r] next in the list of spare heaps */
-	uint32_t passing; /* [a] the owner is in a slab without a lock */
-	uint32_t halted;  /* [a] and shall not enter one: see idle.c */
+	struct ns_heap *self; /* [a] itself; else the owner shall not enter a
+				 slab without a lock: see idle.c */
+	uint32_t passing;     /* [a] it is in one */
 	uint16_t bin_of[NS_DIRECT_MAX / 16 + 1]; /* [I] size / 16, rounded up,
 						    to the offset of a bin */
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
@@ -471,14 +472,13 @@ _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
  * while.
  * ns_heap_give - marked objects to their slabs, whoever's those are.  @h may
  * be NULL: the caller has no heap on their node.
- * ns_heap_emptied - @obj was the last in use of a slab of the caller's; takes
- * the lock itself.
+ * ns_heap_emptied - nothing of @s is in use any more; takes the lock itself.
  */
 unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 		      void **out, unsigned want);
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
 void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
-void ns_heap_emptied(void *obj);
+void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
