@@ -443,6 +443,14 @@ function write_sysfs(    id, to, with_memory, online, s) {
 		if (lost[id])
 			continue
 		printf "== node/node%d/cpulist\n%s\n", id, cpulist[id]
+		printf "== node/node%d/meminfo\nNode %d MemTotal: %d kB\n", id,
+		    id, mem[id] * 1024
+		if (nhmat && mem[id])
+			printf "== node/node%d/access0/initiators/read_latency" \
+			    "\n%d\n== node/node%d/access0/initiators/" \
+			    "read_bandwidth\n%d\n", id,
+			    latency[initiator[id], id], id,
+			    bandwidth[initiator[id], id]
 		printf "== node/node%d/distance\n", id
 		s = ""
 		for (to = 0; to < nnodes; to++)
@@ -519,6 +527,56 @@ function home(id,    to, best) {
 	return best
 }
 
+# Without an HMAT nobody can tell what a node without CPUs is.
+function write_memory(    id, tells) {
+	for (id = 0; id < nnodes; id++)
+		if (has_memory(id))
+			print "memory", id, \
+			    (nhmat || ncpu[id] ? kind[id] : "cxl"), mem[id], \
+			    (nhmat ? latency[initiator[id], id] : 0), \
+			    (nhmat ? bandwidth[initiator[id], id] : 0)
+}
+
+# By key[], the least first, then by distance: the home of a thread near @from,
+# and where that spills.
+function preferred(from, key,    n, near, best, i, j, s, done) {
+	n = split(order(from, 0), near, " ")
+	best = near[1]
+	for (i = 2; i <= n; i++)
+		if (key[near[i]] < key[best])
+			best = near[i]
+	split(order(best, 0), near, " ")
+	for (i = 2; i <= n; i++) {
+		for (j = i; j > 2 && key[near[j]] < key[near[j - 1]]; j--) {
+			done = near[j]
+			near[j] = near[j - 1]
+			near[j - 1] = done
+		}
+	}
+	s = best
+	for (i = 2; i <= n; i++)
+		s = s " " near[i]
+	return s
+}
+
+function write_preferences(from,    id, most, size, far, slow) {
+	for (id = 0; id < nnodes; id++)
+		if (has_memory(id) && mem[id] > most)
+			most = mem[id]
+	for (id = 0; id < nnodes; id++) {
+		size[id] = -int(mem[id] * 16 / most + 0.5)
+		if (nhmat) {
+			far[id] = latency[initiator[id], id]
+			slow[id] = -bandwidth[initiator[id], id]
+		}
+	}
+	print "prefer capacity", from, preferred(from, size)
+	if (!nhmat)
+		return
+	print "prefer latency", from, preferred(from, far)
+	print "prefer bandwidth", from, preferred(from, slow)
+}
+
 function write_expected(    id, to, s, n) {
 	for (id = 0; id < nnodes; id++)
 		if (has_memory(id)) {
@@ -539,9 +597,15 @@ function write_expected(    id, to, s, n) {
 			if (has_memory(to))
 				print "distance", id, to, distance[id, to]
 	}
+	write_memory()
+	for (id = 0; n > 1 && id < nnodes; id++)
+		if (has_memory(id))
+			write_preferences(id)
 	for (id = 0; n > 1 && id < nnodes; id++)
 		if (has_memory(id))
 			print "refined " id " " order(id, 1)
+	if (n > 1)
+		write_memory()
 }
 
 function write_recorded() {

@@ -175,6 +175,7 @@ ns_run_of(const void *p)
 #define NS_RUN_OWN    0x10u /* the library's own records: past any limit */
 #define NS_RUN_KEEP   0x20u /* leave the node's reserve alone */
 #define NS_RUN_ROOM   0x40u /* with much room behind it, to grow */
+#define NS_RUN_LARGE  0x80u /* spills as the policy for large blocks says */
 
 /*
  * ns_run_alloc - take a run of @nunits units near @slot.

@@ -104,39 +104,53 @@ pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 	return u;
 }
 
-struct ns_unit *
-ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
+/* @over: past a limit that nobody asked for. */
+static struct ns_unit *
+try_slots(const uint8_t *order, unsigned nslots, size_t n, size_t align,
+	  unsigned flags, bool over)
 {
-	const uint8_t *order = ns_topo_order(slot);
-	bool strict = (flags & NS_RUN_STRICT) != 0, over = false;
-	bool own = (flags & NS_RUN_OWN) != 0;
-	unsigned i, nslots = strict ? 1 : ns_topo.nslots;
 	struct ns_unit *u;
 	struct ns_pool *p;
 
+	for (unsigned i = 0; i < nslots; i++) {
+		p = &ns_pools[order[i]];
+		if (over && p->hard && (flags & NS_RUN_OWN) == 0)
+			continue;
+		u = pool_alloc(p, n, align, flags, over);
+		if (u == NULL)
+			continue;
+		if (i > 0)
+			ns_pool_count_spill(order[i], n << NS_UNIT_SHIFT);
+		return u;
+	}
+	return NULL;
+}
+
+/*
+ * A limit that is only the node's size may be passed in a second round: a
+ * process may ask for what it never touches.
+ */
+struct ns_unit *
+ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
+{
+	const struct ns_policy *policy =
+	    (flags & NS_RUN_LARGE) != 0 ? &ns_policy_large : &ns_policy;
+	bool strict = (flags & NS_RUN_STRICT) != 0;
+	uint8_t order[NS_MAX_SLOTS];
+	unsigned nslots = 1;
+	struct ns_unit *u;
+
 	if (n == 0 || n > UINT32_MAX || align > UINT32_MAX)
 		return NULL;
-	for (;; over = true) {
-		for (i = 0; i < nslots; i++) {
-			p = &ns_pools[order[i]];
-			if ((i > 0 && !ns_policy_permits(order[i])) ||
-			    (over && p->hard && !own))
-				continue;
-			u = pool_alloc(p, n, align, flags, over);
-			if (u == NULL)
-				continue;
-			if (i > 0)
-				ns_pool_count_spill(order[i],
-						    n << NS_UNIT_SHIFT);
-			return u;
-		}
-		/*
-		 * A limit that is only the node's size may be passed in a
-		 * second round: a process may ask for what it never touches.
-		 */
-		if (over || (strict && !own && (flags & NS_RUN_OVER) == 0))
-			return NULL;
+	order[0] = (uint8_t)slot;
+	u = try_slots(order, 1, n, align, flags, false);
+	if (u == NULL && !strict) {
+		nslots = ns_policy_order(policy, slot, order);
+		u = try_slots(order, nslots, n, align, flags, false);
 	}
+	if (u == NULL && (!strict || (flags & (NS_RUN_OWN | NS_RUN_OVER)) != 0))
+		u = try_slots(order, nslots, n, align, flags, true);
+	return u;
 }
 
 /*

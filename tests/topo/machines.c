@@ -12,6 +12,9 @@
  *	distance FROM TO D
  *	order NODE NODE...	the spill order from the first
  *	refined NODE NODE...	the same once hwloc has read the file "xml"
+ *	memory NODE KIND MIB NS MIB/S
+ *	prefer POLICY NODE NODE...	the home of a thread near the node,
+ *				and where that spills
  *	here			the CPU we run on, from getcpu(2)
  */
 #include "tests/test.h"
@@ -196,6 +199,52 @@ expect_refined(char *s)
 	expect_order(s);
 }
 
+static void
+expect_memory(char *s)
+{
+	static const char *const kinds[] = { "dram", "hbm", "cxl" };
+	unsigned long capacity, latency, bandwidth;
+	const struct ns_memory *m;
+	char kind[8];
+	int node;
+
+	REQUIRE(sscanf(s, "%d %7s %lu %lu %lu", &node, kind, &capacity,
+		       &latency, &bandwidth) == 5);
+	m = ns_topo_memory(slot_of(node));
+	CHECK_MSG(strcmp(kinds[m->kind], kind) == 0,
+		  "%s: node %d is %s, not %s", machine, node, kinds[m->kind],
+		  kind);
+	CHECK_MSG(m->capacity >> 20 == capacity && m->latency == latency &&
+		      m->bandwidth == bandwidth,
+		  "%s: node %d has %lu bytes, %u ns, %u MiB/s", machine, node,
+		  m->capacity, m->latency, m->bandwidth);
+}
+
+static void
+expect_prefer(char *s)
+{
+	uint8_t order[NS_MAX_SLOTS];
+	const char *why = "";
+	unsigned i, n, home;
+	char policy[32];
+	size_t pos;
+	int len, node;
+
+	REQUIRE(sscanf(s, "%31s%n", policy, &len) == 1);
+	s += len;
+	if (ns_policy_try(policy, NULL, true, &pos, &why) != 0) {
+		test_fail(machine, 0, "%s: %s", policy, why);
+		return;
+	}
+	home = ns_policy.home[slot_of(next_number(&s))];
+	n = ns_policy_order(&ns_policy, home, order);
+	for (i = 0; (node = next_number(&s)) >= 0; i++)
+		CHECK_MSG(i < n && ns_topo.node_of_slot[order[i]] == node,
+			  "%s: %s: place %u is node %d, not %d", machine,
+			  policy, i, ns_topo.node_of_slot[order[i]], node);
+	CHECK_MSG(i == n, "%s: %s: %u nodes of %u", machine, policy, n, i);
+}
+
 /* Pinned, so that the answer may be remembered; twice, so that it is. */
 static void
 expect_here(void)
@@ -226,6 +275,7 @@ expect_line(char *line)
 		{ "slots", expect_slots },       { "allowed", expect_allowed },
 		{ "home", expect_home },         { "order", expect_order },
 		{ "distance", expect_distance }, { "refined", expect_refined },
+		{ "memory", expect_memory },     { "prefer", expect_prefer },
 	};
 
 	for (unsigned i = 0; i < NS_ARRAY_LEN(checks); i++) {
