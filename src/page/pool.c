@@ -70,7 +70,7 @@ ns_pool_stat(unsigned slot, struct ns_pool_stat *st)
 	struct ns_pool *p = &ns_pools[slot];
 
 	ns_lock(&p->lock);
-	st->used = p->used << NS_UNIT_SHIFT;
+	st->used = ns_pool_use(p) << NS_UNIT_SHIFT;
 	st->retained = p->retained << NS_UNIT_SHIFT;
 	st->committed = p->committed << NS_EXTENT_SHIFT;
 	st->span = p->span << NS_EXTENT_SHIFT;
@@ -85,7 +85,7 @@ size_t
 ns_pool_available(unsigned slot)
 {
 	struct ns_pool *p = &ns_pools[slot];
-	uint64_t used = ns_load_relaxed(&p->used);
+	uint64_t used = ns_pool_use(p);
 
 	return used < p->limit ? p->limit - used : 0;
 }

@@ -90,11 +90,14 @@ static struct ns_unit *
 pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 {
 	struct ns_unit *u = NULL;
-	size_t at, kept = (flags & NS_RUN_KEEP) != 0 ? p->reserve : 0;
+	size_t at, need = (flags & NS_RUN_KEEP) != 0 ? p->reserve : 0;
 	bool zero;
 
+	need += (flags & NS_RUN_SPREAD) != 0
+		    ? ns_spread_share(&ns_policy_large, p->slot, n)
+		    : n;
 	ns_lock(&p->lock);
-	if ((p->used + n + kept <= p->limit || over) &&
+	if ((ns_pool_use(p) + need <= p->limit || over) &&
 	    (at = find(p, n, align, flags)) != SIZE_MAX) {
 		zero = take(p, at, n);
 		u = ns_units + p->first * NS_EXTENT_UNITS + at;
@@ -265,7 +268,8 @@ ns_run_grow(struct ns_unit *u, size_t n)
 	    all_free(p, at + u->nunits,
 		     p->committed * NS_EXTENT_UNITS - at - u->nunits))
 		ns_pool_commit(p, beyond - p->committed);
-	ok = p->used + more <= p->limit && all_free(p, at + u->nunits, more);
+	ok = ns_pool_use(p) + more <= p->limit &&
+	     all_free(p, at + u->nunits, more);
 	if (ok) {
 		carve_all(p, at + u->nunits, more);
 		if (!take(p, at + u->nunits, more))

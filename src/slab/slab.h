@@ -610,7 +610,7 @@ struct ns_root {
 	struct ns_list *threads; /* the registry's list */
 	struct ns_thread **dead; /* what exited threads counted */
 };
-#define NS_ROOT_VERSION 2u
+#define NS_ROOT_VERSION 3u
 
 /* In bytes; cached is what lies in magazines, which live is without. */
 struct ns_node_figures {
