@@ -22,8 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT 3000
+#define COUNT 1000
 #define PAGE  4096ul
+
+#define PAGES_MAX 8192
 
 extern int numaslab_node_of(const void *p) __attribute__((weak));
 
@@ -34,6 +36,7 @@ static uint64_t bytes_on[MAX_NODES], bytes;
 static unsigned weight[MAX_NODES], total_weight;
 static const char *figure; /* of best */
 static bool local, split;
+static int node_of_page[PAGES_MAX];
 
 /* What sysfs says of a node's memory; larger is better. */
 static long
@@ -64,6 +67,21 @@ best_node(int from)
 	return best;
 }
 
+/* Of the pages at @p, @p + PAGE and so on. */
+static void
+nodes_of(char *p, size_t size)
+{
+	static void *page[PAGES_MAX];
+	size_t i, n = (size + PAGE - 1) / PAGE;
+
+	for (i = 0; i < n; i++)
+		page[i] = p + i * PAGE;
+	where(page, n, node_of_page);
+	for (i = 0; i < n; i++)
+		if (node_of_page[i] < 0)
+			die("page of %p: %s", p, strerror(-node_of_page[i]));
+}
+
 static void
 fill(void *arg)
 {
@@ -79,10 +97,9 @@ fill(void *arg)
 		if (p == NULL)
 			die("no memory for %zu bytes", size);
 		memset(p, 1, size);
+		nodes_of(p, size);
 		for (off = 0; off < size; off += PAGE) {
-			at = where_is(p + off);
-			if (at < 0)
-				die("page of %p: %s", p, strerror(-at));
+			at = node_of_page[off / PAGE];
 			check(local ? at == home : weight[at] != 0,
 			      "%zu bytes from node %d are on node %d", size,
 			      from, at);
@@ -114,17 +131,13 @@ check_shares(void)
 static void
 check_spread(char *p, size_t size)
 {
-	unsigned long on[MAX_NODES] = { 0 }, pages = size / PAGE, share;
-	size_t off;
+	unsigned long on[MAX_NODES] = { 0 }, pages = size / PAGE, share, i;
 	int node;
 
 	memset(p, 1, size);
-	for (off = 0; off < size; off += PAGE) {
-		node = where_is(p + off);
-		if (node < 0)
-			die("page of %p: %s", p, strerror(-node));
-		on[node]++;
-	}
+	nodes_of(p, size);
+	for (i = 0; i < pages; i++)
+		on[node_of_page[i]]++;
 	for (node = 0; node < MAX_NODES; node++) {
 		share = pages * weight[node] / total_weight;
 		check(on[node] + share / 8 + 1 >= share &&
@@ -138,7 +151,7 @@ check_spread(char *p, size_t size)
 static void
 fill_split(void *arg)
 {
-	static const size_t large[] = { 1ul << 20, 5ul << 20, 24ul << 20 };
+	static const size_t large[] = { 1ul << 20, 3ul << 20, 9ul << 20 };
 	size_t i, size;
 	char *p;
 

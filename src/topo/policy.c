@@ -111,7 +111,8 @@ rank_of(const struct ns_rule *rule, unsigned slot)
 static bool
 is_told(enum ns_policy_word word)
 {
-	if (word < NS_WORD_LATENCY)
+	if ((word != NS_WORD_LATENCY && word != NS_WORD_BANDWIDTH) ||
+	    ns_topo.nslots == 1)
 		return true;
 	for (unsigned s = 0; s < ns_topo.nslots; s++)
 		if (ns_topo.allowed[s] && figure(word, s) != 0)

@@ -580,6 +580,18 @@ learn_cpu(unsigned cpu)
 }
 
 unsigned
+ns_topo_slot_of_known_cpu(unsigned cpu)
+{
+	bool exists = cpu < (unsigned)sysconf(_SC_NPROCESSORS_CONF);
+
+	if (ns_topo.fake || ns_topo.one_node)
+		return exists ? cpu % ns_topo.nslots : NS_NO_SLOT;
+	if (cpu >= NS_MAX_CPUS || ns_load_relaxed(&cpu_slot[cpu]) == 0)
+		return NS_NO_SLOT;
+	return ns_load_relaxed(&cpu_slot[cpu]) - 1u;
+}
+
+unsigned
 ns_topo_slot_of_cpu(unsigned cpu)
 {
 	unsigned known = 0;

@@ -52,6 +52,9 @@ int ns_topo_refine(void);
  */
 unsigned ns_topo_slot_of_cpu(unsigned cpu);
 
+/* The same for a CPU of which discovery was told; else NS_NO_SLOT. */
+unsigned ns_topo_slot_of_known_cpu(unsigned cpu);
+
 /* The spill order of @slot: all slots, itself first, then by distance. */
 const uint8_t *ns_topo_order(unsigned slot);
 

@@ -49,7 +49,7 @@ wrong bind=hbm 6 'this process may not use any such node'
 wrong latency 1 'this machine does not tell that of its memory'
 
 for policy in local interleave bind=0 bind=0,2-3 bind=all preferred=3 \
-	interleave:0-2 preferred-many=1,3 weighted-interleave=0@3,1 \
+	capacity interleave:0-2 preferred-many=1,3 weighted-interleave=0@3,1 \
 	bind=allowed 'small=local large=interleave:0-3 threshold=16M'; do
 	want 0 "$numaslab" run --policy "$policy" -- \
 		sh -c 'echo "$NUMASLAB_POLICY"'
