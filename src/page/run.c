@@ -107,15 +107,15 @@ pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 	return u;
 }
 
-/* @over: past a limit that nobody asked for. */
+/* The slots at [at, end) of @order; @over: past a limit nobody asked for. */
 static struct ns_unit *
-try_slots(const uint8_t *order, unsigned nslots, size_t n, size_t align,
-	  unsigned flags, bool over)
+try_slots(const uint8_t *order, unsigned at, unsigned end, size_t n,
+	  size_t align, unsigned flags, bool over)
 {
 	struct ns_unit *u;
 	struct ns_pool *p;
 
-	for (unsigned i = 0; i < nslots; i++) {
+	for (unsigned i = at; i < end; i++) {
 		p = &ns_pools[order[i]];
 		if (over && p->hard && (flags & NS_RUN_OWN) == 0)
 			continue;
@@ -146,13 +146,13 @@ ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
 	if (n == 0 || n > UINT32_MAX || align > UINT32_MAX)
 		return NULL;
 	order[0] = (uint8_t)slot;
-	u = try_slots(order, 1, n, align, flags, false);
+	u = try_slots(order, 0, 1, n, align, flags, false);
 	if (u == NULL && !strict) {
 		nslots = ns_policy_order(policy, slot, order);
-		u = try_slots(order, nslots, n, align, flags, false);
+		u = try_slots(order, 1, nslots, n, align, flags, false);
 	}
 	if (u == NULL && (!strict || (flags & (NS_RUN_OWN | NS_RUN_OVER)) != 0))
-		u = try_slots(order, nslots, n, align, flags, true);
+		u = try_slots(order, 0, nslots, n, align, flags, true);
 	return u;
 }
 
