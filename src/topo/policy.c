@@ -337,6 +337,9 @@ ns_policy_init(void)
 	const char *text = ns_options.policy, *why;
 	size_t pos;
 
+	/* Most processes: the tables are not touched, and nobody asks them. */
+	if (ns_topo.one_node && strcmp(text, "local") == 0)
+		return;
 	if (text == warned || ns_policy_try(text, NULL, true, &pos, &why) == 0)
 		return;
 	ns_warn("NUMASLAB_POLICY=%s: %s at position %zu; local holds", text,
