@@ -260,6 +260,17 @@ resize_run(struct ns_unit *u, size_t n)
 	return true;
 }
 
+/* Does it become one of those that have a policy of their own? */
+static bool
+passes_threshold(struct ns_unit *u, size_t size)
+{
+	uint64_t threshold = ns_load_relaxed(&ns_policy_threshold);
+
+	return ns_unlikely(size >= threshold) &&
+	       large_of(u)->size < threshold &&
+	       ns_policy_large.mode != NS_POLICY_LOCAL;
+}
+
 /* In place, or not at all, as what was charged to somebody. */
 bool
 ns_large_resize(struct ns_unit *u, size_t size)
@@ -269,7 +280,7 @@ ns_large_resize(struct ns_unit *u, size_t size)
 	if (size > PTRDIFF_MAX || n > UINT32_MAX ||
 	    large_of(u)->payer != NULL ||
 	    size < (large_of(u)->young ? NS_GROWING : NS_SLAB_MAX + 1) ||
-	    !resize_run(u, n))
+	    passes_threshold(u, size) || !resize_run(u, n))
 		return false;
 	large_of(u)->size = ns_round_up(size, ns_page_size);
 	if (size > NS_SLAB_MAX)

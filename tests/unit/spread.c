@@ -123,6 +123,26 @@ resized(void *arg)
 		ns_pool_check(s);
 }
 
+/* A block that grows past the threshold is spread, though it had room. */
+static void
+grown(void *arg)
+{
+	char *p;
+
+	(void)arg;
+	start("small=local large=interleave threshold=2M");
+	p = ns_alloc_growing(MIB);
+	REQUIRE(p != NULL);
+	memset(p, 1, MIB);
+	p = ns_realloc(p, 2 * MIB - NS_UNIT);
+	check_nothing_lent();
+	p = ns_realloc(p, 3 * MIB);
+	CHECK(ns_pools[ns_slot_of(p)].lent != 0);
+	CHECK_EQ(p[MIB - 1], 1);
+	ns_free_slow(p);
+	check_nothing_lent();
+}
+
 /* Whoever names a node gets it, whatever the size. */
 static void
 named(void *arg)
@@ -187,7 +207,7 @@ locked(void *arg)
 int
 main(void)
 {
-	void (*const cases[])(void *) = { thirds, weighted, resized,
+	void (*const cases[])(void *) = { thirds, weighted, resized, grown,
 					  named,  limits,   locked };
 	struct test_output out;
 
