@@ -206,6 +206,8 @@ struct kmem_cache_stat {
 	uint64_t objects; /* that the slabs have room for */
 	uint64_t active;  /* in use by the program */
 	uint64_t bytes;   /* of all the slabs */
+	uint64_t spilled; /* objects ever taken from the node because the one
+			     that was asked for was full */
 };
 
 /*

@@ -404,6 +404,7 @@ alloc_spilled(struct ns_heap *home, struct kmem_cache *c, unsigned flags)
 		obj = h != NULL ? refill(h, c, flags) : NULL;
 		if (obj != NULL) {
 			ns_pool_count_spill(order[i], c->size);
+			ns_add_relaxed(&c->root->depots[order[i]].spilled, 1ul);
 			return obj;
 		}
 	}

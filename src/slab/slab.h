@@ -211,6 +211,8 @@ struct ns_depot {
 	uint32_t slot;            /* [I] */
 	uint32_t next_color;      /* [a] */
 	uint64_t total_slabs; /* [a] of this cache on this node, any state */
+	uint64_t
+	    spilled; /* [a] objects here that others were asked for, ever */
 } __attribute__((aligned(NS_CACHELINE)));
 
 struct kmem_cache {
