@@ -10,9 +10,11 @@
 
 #include "numaslab/kmem.h"
 #include "numaslab/numaslab.h"
+#include "numaslab/topology.h"
 #include "numaslab/vm_page.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -282,6 +284,93 @@ check_distances(void)
 	      "numaslab_max_node is %d", numaslab_max_node());
 }
 
+/* Of @node's memory, what sysfs says; 0: nothing. */
+static unsigned long
+sysfs_figure(int node, const char *name)
+{
+	unsigned long value = 0;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path),
+		 "/sys/devices/system/node/node%d/access0/initiators/%s", node,
+		 name);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%lu", &value) != 1)
+		value = 0;
+	fclose(f);
+	return value;
+}
+
+static void
+check_node(int node)
+{
+	struct numaslab_topology_node info;
+
+	check(numaslab_topology_node(node, &info) == 0, "no node %d: %s", node,
+	      strerror(errno));
+	check(info.node == node && info.has_cpus == has_cpus(node) &&
+		  info.allowed == usable(node),
+	      "node %d: %d, CPUs %d, allowed %d", node, info.node,
+	      info.has_cpus, info.allowed);
+	check(info.latency == sysfs_figure(node, "read_latency") &&
+		  info.bandwidth == sysfs_figure(node, "read_bandwidth"),
+	      "node %d: %u ns, %u MiB/s", node, info.latency, info.bandwidth);
+	check(info.capacity > 0, "node %d has no capacity", node);
+	check((info.kind == NUMASLAB_MEMORY_DRAM) == has_cpus(node),
+	      "node %d is of kind %d", node, (int)info.kind);
+}
+
+/* The order is that of distances, and the tiers change where these do. */
+static void
+check_order(int node)
+{
+	int nodes[MAX_NODES], tiers[MAX_NODES], order[MAX_NODES], i, d, last;
+	int n = numaslab_topology_order(NUMASLAB_BY_DISTANCE, node, nodes,
+					tiers, MAX_NODES);
+
+	check(n == by_distance(node, order), "%d nodes in the order of %d", n,
+	      node);
+	for (i = 0; i < n; i++) {
+		d = machine.distance[node][nodes[i]];
+		check(d == machine.distance[node][order[i]],
+		      "node %d is number %d from %d", nodes[i], i, node);
+		last = i > 0 ? machine.distance[node][nodes[i - 1]] : d;
+		check(tiers[i] == (i > 0 ? tiers[i - 1] + (d != last) : 0),
+		      "node %d is of tier %d", nodes[i], tiers[i]);
+	}
+}
+
+static void
+check_homes(void *arg)
+{
+	unsigned cpu = 0;
+
+	(void)arg;
+	getcpu(&cpu, NULL);
+	check(numaslab_topology_home((int)cpu) == nearest_memory(from),
+	      "CPU %u of node %d is at home on %d", cpu, from,
+	      numaslab_topology_home((int)cpu));
+}
+
+static void
+check_topology(void)
+{
+	int nodes[MAX_NODES], i, n = numaslab_topology_nodes(nodes, MAX_NODES);
+
+	/* A process of one node looks at no other. */
+	check(n == 1 || n >= machine.nmem_nodes, "%d nodes", n);
+	for (i = 0; i < n; i++) {
+		check_node(nodes[i]);
+		if (usable(nodes[i]))
+			check_order(nodes[i]);
+	}
+	check(numaslab_topology_home(4095) == NUMA_NO_NODE,
+	      "CPU 4095 is at home");
+}
+
 int
 main(void)
 {
@@ -302,10 +391,12 @@ main(void)
 		from = machine.cpu_node[c];
 		w = worker_start(from);
 		worker_do(w, ask_all, NULL);
+		worker_do(w, check_homes, NULL);
 		worker_stop(w);
 	}
 	check_refusals();
 	check_distances();
+	check_topology();
 	for (i = 0; i < NOBJECT; i++)
 		kmem_cache_destroy(caches[i]);
 	return done("api-nodes");

@@ -97,6 +97,7 @@ check_places(void)
 static void
 check_strict(int node)
 {
+	struct kmem_cache_stat st;
 	vm_page_t m;
 	void *p;
 	int i;
@@ -134,6 +135,10 @@ check_strict(int node)
 	check(p != NULL && numaslab_node_of(p) != node,
 	      "a lenient object with node %d full: %p, on node %d", node, p,
 	      numaslab_node_of(p));
+	check(kmem_cache_stat(cache, numaslab_node_of(p), &st) == 0 &&
+		  st.spilled == 1,
+	      "the cache counts %lu objects spilled to node %d",
+	      (unsigned long)st.spilled, numaslab_node_of(p));
 }
 
 static void

@@ -99,8 +99,8 @@ struct kmem_cache_args {
 	unsigned long limit;              /* objects in use; 0: no limit */
 	struct numaslab_account *account; /* pays for all; or NULL */
 	void (*ctor)(void *);
-	void (*dtor)(void *);        /* undoes it; or NULL */
-	const char *policy;          /* as NUMASLAB_POLICY has it, or NULL */
+	void (*dtor)(void *); /* undoes it; or NULL */
+	const char *policy;   /* one term of numaslab_policy(7), or NULL */
 	unsigned int sheaf_capacity; /* objects; 0: the library decides */
 };
 
@@ -121,8 +121,9 @@ struct kmem_cache_args {
  * cache.
  *
  * policy says which nodes the cache's objects come from, unless a request names
- * one: "local", "interleave", "bind=0,2-3" or "preferred=1" (numaslab(7)), in
- * the place of the process's.  Each call then takes the slow path.
+ * one, such as "bind=0,2-3" or "bandwidth" (numaslab_policy(7)), in the place
+ * of the process's.  Each call then takes the slow path.  A process may have
+ * 128 different ones; another is ENOMEM.
  *
  * sheaf_capacity is how many free objects a thread may keep at hand on a node;
  * 8191 is the most.
@@ -132,7 +133,7 @@ struct kmem_cache_args {
  *
  * @args may be NULL.  Errors and ownership as above; EINVAL also for a
  * freeptr_offset that does not fit, a no_color above 1, a dtor without a ctor,
- * and a policy that is malformed or names no node that the process may use.
+ * and a policy that is malformed or that cannot be on this machine.
  * After Linux's kmem_cache_args; dtor is Solaris's, policy this library's.
  */
 struct kmem_cache *kmem_cache_create_args(const char *name, unsigned int size,
@@ -205,6 +206,8 @@ struct kmem_cache_stat {
 	uint64_t objects; /* that the slabs have room for */
 	uint64_t active;  /* in use by the program */
 	uint64_t bytes;   /* of all the slabs */
+	uint64_t spilled; /* objects ever taken from the node because the one
+			     that was asked for was full */
 };
 
 /*

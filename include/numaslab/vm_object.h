@@ -40,6 +40,7 @@ struct vm_object_attr {
 	size_t page_size; /* bytes: a power of two; 0: the system's page */
 	bool contiguous;  /* its pages lie in a row, in the order of indices */
 	const struct pagerops *pager; /* or NULL: nobody reads or writes it */
+	const char *policy; /* one term of numaslab_policy(7), or NULL */
 };
 
 /*
@@ -47,6 +48,9 @@ struct vm_object_attr {
  *
  * Pages come from the domain, or when it has none for the request from the
  * nearest node that the process's policy permits.
+ * @attr->policy: where pages come from instead, with VM_DOMAIN_HOME.  Under an
+ * interleave policy the index decides, so that each is where it was before.  A
+ * contiguous object, which is on one node, cannot be interleaved.
  * @attr->page_size: from the system's page to 1 MiB; each page of the object
  * is as long.
  * @attr->contiguous: the page at index i is at vm_object_addr() plus i pages,
@@ -59,7 +63,7 @@ struct vm_object_attr {
  * The caller owns the object, until vm_object_destroy, and the pager's
  * operations, which must outlive it.
  * Returns NULL with errno EINVAL (size 0; no such node, or not allowed; page
- * size) or ENOMEM.
+ * size; policy) or ENOMEM, which 128 different policies in use are as well.
  */
 vm_object_t vm_object_create(const struct vm_object_attr *attr);
 

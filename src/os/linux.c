@@ -250,20 +250,33 @@ ns_os_placement(void)
 	return ns_load_relaxed(&refused);
 }
 
-int
-ns_os_bind(void *addr, size_t size, unsigned node)
+static int
+place(void *addr, size_t size, int mode, const struct ns_nodemask *nodes)
 {
-	struct ns_nodemask mask = { { 0 } };
 	int saved = errno, error = injected(NS_OS_BIND);
 
 	if (error == 0)
 		error = ns_load_relaxed(&refused);
 	if (error != 0)
 		return error;
+	return policy_result(
+	    syscall(SYS_mbind, addr, size, mode, nodes->word, MASK_BITS, 0),
+	    saved);
+}
+
+int
+ns_os_bind(void *addr, size_t size, unsigned node)
+{
+	struct ns_nodemask mask = { { 0 } };
+
 	ns_mask_set(&mask, node);
-	return policy_result(syscall(SYS_mbind, addr, size, MPOL_PREFERRED,
-				     mask.word, MASK_BITS, 0),
-			     saved);
+	return place(addr, size, MPOL_PREFERRED, &mask);
+}
+
+int
+ns_os_interleave(void *addr, size_t size, const struct ns_nodemask *nodes)
+{
+	return place(addr, size, MPOL_INTERLEAVE, nodes);
 }
 
 int

@@ -58,7 +58,9 @@ size_t ns_os_physical_memory(void); /* bytes installed */
  * Placement.  A refusal with EPERM or ENOSYS (a container's filter) is
  * remembered: later calls return it at once.  ns_os_placement() tells.
  */
-int ns_os_bind(void *addr, size_t size, unsigned node);    /* prefer @node */
+int ns_os_bind(void *addr, size_t size, unsigned node); /* prefer @node */
+int ns_os_interleave(void *addr, size_t size,
+		     const struct ns_nodemask *nodes);     /* page by page */
 int ns_os_where(void *const *pages, size_t n, int *nodes); /* move_pages */
 int ns_os_allowed_nodes(struct ns_nodemask *mask); /* MPOL_F_MEMS_ALLOWED */
 int ns_os_placement(void); /* 0: works or untried; -errno: refused */

@@ -173,13 +173,15 @@ ns_run_of(const void *p)
 	return ns_load_acquire(&u->kind) != NS_KIND_FREE ? u : NULL;
 }
 
-#define NS_RUN_STRICT 0x1u  /* this slot or fail */
-#define NS_RUN_ZERO   0x2u  /* prefer units known to be zero */
-#define NS_RUN_NOGROW 0x4u  /* no system call: what is committed, or fail */
-#define NS_RUN_OVER   0x8u  /* past a limit that was not asked for */
-#define NS_RUN_OWN    0x10u /* the library's own records: past any limit */
-#define NS_RUN_KEEP   0x20u /* leave the node's reserve alone */
-#define NS_RUN_ROOM   0x40u /* with much room behind it, to grow */
+#define NS_RUN_STRICT 0x1u   /* this slot or fail */
+#define NS_RUN_ZERO   0x2u   /* prefer units known to be zero */
+#define NS_RUN_NOGROW 0x4u   /* no system call: what is committed, or fail */
+#define NS_RUN_OVER   0x8u   /* past a limit that was not asked for */
+#define NS_RUN_OWN    0x10u  /* the library's own records: past any limit */
+#define NS_RUN_KEEP   0x20u  /* leave the node's reserve alone */
+#define NS_RUN_ROOM   0x40u  /* with much room behind it, to grow */
+#define NS_RUN_LARGE  0x80u  /* spills as the policy for large blocks says */
+#define NS_RUN_SPREAD 0x100u /* will be spread by it */
 
 /*
  * ns_run_alloc - take a run of @nunits units near @slot.
@@ -215,6 +217,24 @@ bool ns_run_grow(struct ns_unit *u, size_t nunits);
  * it is not worth it, or not possible.
  */
 bool ns_run_move(struct ns_unit *from, struct ns_unit *to);
+
+/*
+ * A run whose pages lie where interleave has them (page/spread.c), not all on
+ * its slot.  It is taken with NS_RUN_LARGE and NS_RUN_SPREAD.
+ * ns_spread_slot - from where; NS_NO_SLOT: its @n units cannot be spread, for
+ * that is refused, or passes a node's limit.
+ * ns_spread_share - how many of them are on @slot, to within one.
+ * ns_run_spread - units [at, at + n) of @u, which are zero then.  False:
+ * nothing was done, but that they may be zero. ns_run_gather - undoes it,
+ * before those units go back; the memory is dropped. True: they are zero.  The
+ * caller remembers which units are spread, by which policy.
+ */
+unsigned ns_spread_slot(const struct ns_policy *policy, size_t n);
+size_t ns_spread_share(const struct ns_policy *policy, unsigned slot, size_t n);
+bool ns_run_spread(struct ns_unit *u, size_t at, size_t n,
+		   const struct ns_policy *policy);
+bool ns_run_gather(struct ns_unit *u, size_t at, size_t n,
+		   const struct ns_policy *policy);
 
 /*
  * ns_run_split - of a run that nobody knows yet, or no more, make two: the

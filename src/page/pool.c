@@ -27,28 +27,6 @@ struct ns_pool ns_pools[NS_MAX_SLOTS];
 struct ns_fork_hooks ns_fork_vm;
 uint64_t ns_clock_ms;
 
-/* The node's memory, as far as the kernel tells; SIZE_MAX when it does not. */
-static size_t
-node_memory(unsigned node)
-{
-	char path[64], text[256];
-	const char *p;
-	size_t kib = 0;
-
-	ns_format(path, sizeof(path), "/sys/devices/system/node/node%u/meminfo",
-		  node);
-	if (ns_os_read_file(path, text, sizeof(text)) <= 0)
-		return SIZE_MAX;
-	p = strstr(text, "MemTotal:");
-	if (p == NULL)
-		return SIZE_MAX;
-	for (p += 9; *p == ' '; p++)
-		;
-	for (; *p >= '0' && *p <= '9'; p++)
-		kib = kib * 10 + (size_t)(*p - '0');
-	return kib << 10;
-}
-
 void
 ns_pool_init(unsigned slot, size_t span)
 {
@@ -63,7 +41,7 @@ ns_pool_init(unsigned slot, size_t span)
 	p->span = span >> NS_EXTENT_SHIFT;
 	p->hard = limit != 0;
 	if (limit == 0 && ns_topo.nslots > 1 && !ns_topo.fake)
-		limit = node_memory(ns_topo.node_of_slot[slot]);
+		limit = ns_topo_capacity(ns_topo.node_of_slot[slot]);
 	p->limit = ns_min(limit != 0 ? limit : span, span) >> NS_UNIT_SHIFT;
 	if (p->hard)
 		p->reserve = ns_min(p->limit / 16, RESERVE_UNITS);
@@ -92,7 +70,7 @@ ns_pool_stat(unsigned slot, struct ns_pool_stat *st)
 	struct ns_pool *p = &ns_pools[slot];
 
 	ns_lock(&p->lock);
-	st->used = p->used << NS_UNIT_SHIFT;
+	st->used = ns_pool_use(p) << NS_UNIT_SHIFT;
 	st->retained = p->retained << NS_UNIT_SHIFT;
 	st->committed = p->committed << NS_EXTENT_SHIFT;
 	st->span = p->span << NS_EXTENT_SHIFT;
@@ -107,7 +85,7 @@ size_t
 ns_pool_available(unsigned slot)
 {
 	struct ns_pool *p = &ns_pools[slot];
-	uint64_t used = ns_load_relaxed(&p->used);
+	uint64_t used = ns_pool_use(p);
 
 	return used < p->limit ? p->limit - used : 0;
 }

@@ -50,6 +50,8 @@ struct ns_pool {
 	uint64_t purged;           /* [a] units given back, ever */
 	uint64_t full_extents;     /* [a] written under [p] */
 	uint64_t reclaimable;      /* [a] units that shrinkers may empty */
+	int64_t lent;              /* [a] units of used that lie on other
+				      nodes, less those of others here */
 	uint32_t partial_map;      /* [p] which partial lists have members */
 	uint32_t range_map;        /* [p] which range lists have members */
 	struct ns_list partial[NS_EXTENT_UNITS]; /* [p] */
@@ -60,6 +62,16 @@ struct ns_pool {
 extern struct ns_pool ns_pools[NS_MAX_SLOTS];
 extern struct ns_extent *ns_extents;
 extern uint64_t ns_clock_ms; /* [a] now, to within a purge's period */
+
+/* Units of the node's memory that are used, wherever their addresses are. */
+ns_inline uint64_t
+ns_pool_use(const struct ns_pool *p)
+{
+	int64_t use =
+	    (int64_t)ns_load_relaxed(&p->used) - ns_load_relaxed(&p->lent);
+
+	return use > 0 ? (uint64_t)use : 0;
+}
 
 void ns_pool_init(unsigned slot, size_t span);
 

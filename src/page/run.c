@@ -90,11 +90,14 @@ static struct ns_unit *
 pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 {
 	struct ns_unit *u = NULL;
-	size_t at, kept = (flags & NS_RUN_KEEP) != 0 ? p->reserve : 0;
+	size_t at, need = (flags & NS_RUN_KEEP) != 0 ? p->reserve : 0;
 	bool zero;
 
+	need += (flags & NS_RUN_SPREAD) != 0
+		    ? ns_spread_share(&ns_policy_large, p->slot, n)
+		    : n;
 	ns_lock(&p->lock);
-	if ((p->used + n + kept <= p->limit || over) &&
+	if ((ns_pool_use(p) + need <= p->limit || over) &&
 	    (at = find(p, n, align, flags)) != SIZE_MAX) {
 		zero = take(p, at, n);
 		u = ns_units + p->first * NS_EXTENT_UNITS + at;
@@ -104,39 +107,53 @@ pool_alloc(struct ns_pool *p, size_t n, size_t align, unsigned flags, bool over)
 	return u;
 }
 
-struct ns_unit *
-ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
+/* The slots at [at, end) of @order; @over: past a limit nobody asked for. */
+static struct ns_unit *
+try_slots(const uint8_t *order, unsigned at, unsigned end, size_t n,
+	  size_t align, unsigned flags, bool over)
 {
-	const uint8_t *order = ns_topo_order(slot);
-	bool strict = (flags & NS_RUN_STRICT) != 0, over = false;
-	bool own = (flags & NS_RUN_OWN) != 0;
-	unsigned i, nslots = strict ? 1 : ns_topo.nslots;
 	struct ns_unit *u;
 	struct ns_pool *p;
 
+	for (unsigned i = at; i < end; i++) {
+		p = &ns_pools[order[i]];
+		if (over && p->hard && (flags & NS_RUN_OWN) == 0)
+			continue;
+		u = pool_alloc(p, n, align, flags, over);
+		if (u == NULL)
+			continue;
+		if (i > 0)
+			ns_pool_count_spill(order[i], n << NS_UNIT_SHIFT);
+		return u;
+	}
+	return NULL;
+}
+
+/*
+ * A limit that is only the node's size may be passed in a second round: a
+ * process may ask for what it never touches.
+ */
+struct ns_unit *
+ns_run_alloc(unsigned slot, size_t n, size_t align, unsigned flags)
+{
+	const struct ns_policy *policy =
+	    (flags & NS_RUN_LARGE) != 0 ? &ns_policy_large : &ns_policy;
+	bool strict = (flags & NS_RUN_STRICT) != 0;
+	uint8_t order[NS_MAX_SLOTS];
+	unsigned nslots = 1;
+	struct ns_unit *u;
+
 	if (n == 0 || n > UINT32_MAX || align > UINT32_MAX)
 		return NULL;
-	for (;; over = true) {
-		for (i = 0; i < nslots; i++) {
-			p = &ns_pools[order[i]];
-			if ((i > 0 && !ns_policy_permits(order[i])) ||
-			    (over && p->hard && !own))
-				continue;
-			u = pool_alloc(p, n, align, flags, over);
-			if (u == NULL)
-				continue;
-			if (i > 0)
-				ns_pool_count_spill(order[i],
-						    n << NS_UNIT_SHIFT);
-			return u;
-		}
-		/*
-		 * A limit that is only the node's size may be passed in a
-		 * second round: a process may ask for what it never touches.
-		 */
-		if (over || (strict && !own && (flags & NS_RUN_OVER) == 0))
-			return NULL;
+	order[0] = (uint8_t)slot;
+	u = try_slots(order, 0, 1, n, align, flags, false);
+	if (u == NULL && !strict) {
+		nslots = ns_policy_order(policy, slot, order);
+		u = try_slots(order, 1, nslots, n, align, flags, false);
 	}
+	if (u == NULL && (!strict || (flags & (NS_RUN_OWN | NS_RUN_OVER)) != 0))
+		u = try_slots(order, 0, nslots, n, align, flags, true);
+	return u;
 }
 
 /*
@@ -251,7 +268,8 @@ ns_run_grow(struct ns_unit *u, size_t n)
 	    all_free(p, at + u->nunits,
 		     p->committed * NS_EXTENT_UNITS - at - u->nunits))
 		ns_pool_commit(p, beyond - p->committed);
-	ok = p->used + more <= p->limit && all_free(p, at + u->nunits, more);
+	ok = ns_pool_use(p) + more <= p->limit &&
+	     all_free(p, at + u->nunits, more);
 	if (ok) {
 		carve_all(p, at + u->nunits, more);
 		if (!take(p, at + u->nunits, more))

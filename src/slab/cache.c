@@ -101,9 +101,10 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 	c->limit = args->limit;
 	c->taken = c->requests = 0;
 	c->dtor = args->dtor;
-	c->use = c->limit != 0 || (flags & SLAB_ACCOUNT) != 0 || c->placed
-		     ? NS_USE_SPECIAL
-		     : NS_USE_CACHE;
+	c->use =
+	    c->limit != 0 || (flags & SLAB_ACCOUNT) != 0 || c->policy != NULL
+		? NS_USE_SPECIAL
+		: NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
 	ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align, flags);
 	if (args->sheaf_capacity != 0) {
@@ -143,10 +144,8 @@ new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
 	c->root = c;
 	c->shares = 1;
 	c->named = true;
-	c->placed = policy != NULL;
-	if (policy != NULL)
-		c->policy = *policy;
-	c->last_slot = 0;
+	c->policy = policy;
+	c->turn = 0;
 	c->dead = NULL;
 	c->settling = 0;
 	c->twin = c->original = NULL;
@@ -185,8 +184,9 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 	    SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT | SLAB_MEM_SPREAD |
 	    SLAB_TYPESAFE_BY_RCU | (NS_DEBUG_FLAGS & ~NS_SLAB_LEAKS);
 	const char *placed = args->policy;
+	const struct ns_policy *policy = NULL;
 	struct kmem_cache *alias;
-	struct ns_policy policy;
+	int error;
 
 	if (name == NULL || size == 0 || size > KMALLOC_MAX_CACHE_SIZE ||
 	    !args_fit(size, args) || (flags & ~known) != 0)
@@ -200,16 +200,16 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 		flags |= SLAB_ACCOUNT;
 	if (placed == NULL && (flags & SLAB_MEM_SPREAD) != 0)
 		placed = "interleave";
-	if (placed != NULL && ns_policy_read(placed, &policy) != 0)
-		return EINVAL;
+	error = placed != NULL ? ns_policy_read(placed, &policy) : 0;
+	if (error != 0)
+		return -error;
 	ns_debug_prepare(flags);
 	*cache = alias = prepare_alias(name, size, args, flags);
 	ns_lock(&ns_caches_lock);
 	if (alias != NULL)
 		*cache = ns_cache_merge(alias);
 	if (*cache == NULL)
-		*cache = new_cache(name, size, args, flags,
-				   placed != NULL ? &policy : NULL);
+		*cache = new_cache(name, size, args, flags, policy);
 	ns_unlock(&ns_caches_lock);
 	if (*cache != alias)
 		kfree(alias);
@@ -228,8 +228,7 @@ make_twin(struct kmem_cache *c)
 	if (twin == NULL) {
 		ns_format(name, sizeof(name), "%s-cg", c->name);
 		twin = new_cache(name, c->objsize, &c->args,
-				 c->flags | SLAB_ACCOUNT,
-				 c->placed ? &c->policy : NULL);
+				 c->flags | SLAB_ACCOUNT, c->policy);
 		if (twin != NULL)
 			twin->original = c;
 		/* Pairs with the acquire in ns_cache_accounted. */

@@ -25,6 +25,7 @@ add_slot(const struct kmem_cache *c, unsigned slot, struct kmem_cache_stat *st)
 	ns_figures_of_cache(slot, c->root, &f);
 	st->slabs += f.slabs;
 	st->active += f.live / c->size;
+	st->spilled += ns_load_relaxed(&c->root->depots[slot].spilled);
 }
 
 ns_export int

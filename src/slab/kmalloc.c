@@ -242,7 +242,8 @@ numaslab_home_node(void)
 	if (ns_init() != 0)
 		return 0;
 	if (ns_policy.mode == NS_POLICY_INTERLEAVE && ns_home->thread != NULL)
-		return ns_topo.node_of_slot[ns_policy_next(ns_home->slot)];
+		return ns_topo.node_of_slot[ns_policy_turn(
+		    &ns_policy, ns_home->thread->turn + 1)];
 	ns_os_getcpu(&cpu, NULL);
 	return ns_topo.node_of_slot[ns_policy_home(cpu)];
 }

@@ -427,23 +427,24 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	return obj;
 }
 
-/* Other nodes by distance; then past the limits that nobody asked for. */
+/* Other nodes as the policy has them; then past the limits that nobody asked
+ * for. */
 static void *
 alloc_spilled(struct ns_heap *home, struct kmem_cache *c, unsigned flags)
 {
-	const uint8_t *order = ns_topo_order(home->slot);
+	const struct ns_policy *policy =
+	    c->policy != NULL ? c->policy : &ns_policy;
+	uint8_t order[NS_MAX_SLOTS];
+	unsigned i, n = ns_policy_order(policy, home->slot, order);
 	struct ns_heap *h;
 	void *obj;
-	unsigned i;
 
-	for (i = 1; i < ns_topo.nslots; i++) {
-		if (c->placed ? !ns_policy_allows(&c->policy, order[i])
-			      : !ns_policy_permits(order[i]))
-			continue;
+	for (i = 1; i < n; i++) {
 		h = ns_heap_get(order[i]);
 		obj = h != NULL ? refill(h, c, flags) : NULL;
 		if (obj != NULL) {
 			ns_pool_count_spill(order[i], c->size);
+			ns_add_relaxed(&c->root->depots[order[i]].spilled, 1ul);
 			return obj;
 		}
 	}

@@ -33,20 +33,17 @@ pop_from(struct ns_heap *h, const struct kmem_cache *c)
 static unsigned
 place(struct kmem_cache *c)
 {
-	unsigned cpu = 0, slot;
+	unsigned cpu = 0;
 
 	ns_os_getcpu(&cpu, NULL);
-	slot = ns_policy_pick(&c->policy, ns_topo_slot_of_cpu(cpu),
-			      ns_load_relaxed(&c->last_slot));
-	ns_store_relaxed(&c->last_slot, slot);
-	return slot;
+	return ns_policy_pick(c->policy, ns_topo_slot_of_cpu(cpu), &c->turn);
 }
 
 /* Of a cache whose objects are watched or counted. */
 static void *
 try_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 {
-	if (c->placed && slot == NS_NO_SLOT)
+	if (c->policy != NULL && slot == NS_NO_SLOT)
 		slot = place(c);
 	return ns_debug_take(c, c->objsize, slot, gfp);
 }

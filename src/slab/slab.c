@@ -348,6 +348,7 @@ ns_depot_init(struct ns_depot *d, struct kmem_cache *c, unsigned slot)
 	d->nslabs = 0;
 	d->next_color = 0;
 	d->total_slabs = 0;
+	d->spilled = 0;
 }
 
 /* FULL -> DEPOT with @objs its only free objects.  False: no longer FULL. */

@@ -203,6 +203,7 @@ struct ns_thread_slot {
 struct ns_thread {
 	struct ns_list link;   /* [r] the registry's list of all threads */
 	int tid;               /* [I] */
+	uint32_t turn;         /* [o] under interleave */
 	struct ns_heap *first; /* [I] the heap that this record lies in */
 	uint32_t nslots;       /* [I] */
 	uint32_t home;         /* [o] slot of the home heap */
@@ -234,6 +235,8 @@ struct ns_depot {
 	uint32_t slot;            /* [I] */
 	uint32_t next_color;      /* [a] */
 	uint64_t total_slabs; /* [a] of this cache on this node, any state */
+	uint64_t
+	    spilled; /* [a] objects here that others were asked for, ever */
 } __attribute__((aligned(NS_CACHELINE)));
 
 struct kmem_cache {
@@ -261,14 +264,13 @@ struct kmem_cache {
 	uint64_t taken;    /* [a] objects in use, if there is a limit */
 	uint64_t requests; /* [a] under SLAB_FAILSLAB */
 	struct numaslab_account *account; /* [I] its own, or NULL */
-	struct kmem_cache *root;     /* [I] itself, or what it is merged into */
-	uint32_t shares;             /* [a] of a root: its names, written under
-					[c]; 0: it is being destroyed */
-	bool named;                  /* [c] not destroyed yet */
-	bool placed;                 /* [I] by a policy of its own, which is */
-	struct ns_policy policy;     /* [I] this */
-	uint32_t last_slot;          /* [a] where interleave is */
-	void (*dtor)(void *);        /* [I] or NULL */
+	struct kmem_cache *root; /* [I] itself, or what it is merged into */
+	uint32_t shares;         /* [a] of a root: its names, written under
+				    [c]; 0: it is being destroyed */
+	bool named;              /* [c] not destroyed yet */
+	uint32_t turn;           /* [a] where interleave is */
+	const struct ns_policy *policy; /* [I] its own, or NULL */
+	void (*dtor)(void *);           /* [I] or NULL */
 	uint32_t settling;           /* [a] ns_caches_settle is at it, so often;
 					written under [c] */
 	struct ns_slab *dead;        /* [a] a stack: slab.c, 6 */

@@ -112,7 +112,7 @@ walk_pool(struct walk *w, unsigned slot)
 		return -EPROTO;
 	memset(f, 0, sizeof(*f));
 	f->node = node;
-	f->used = p.used << NS_UNIT_SHIFT;
+	f->used = ns_pool_use(&p) << NS_UNIT_SHIFT;
 	f->retained = p.retained << NS_UNIT_SHIFT;
 	f->committed = p.committed << NS_EXTENT_SHIFT;
 	f->span = p.span << NS_EXTENT_SHIFT;
@@ -121,7 +121,10 @@ walk_pool(struct walk *w, unsigned slot)
 	f->purged = p.purged << NS_UNIT_SHIFT;
 	f->reclaimable = p.reclaimable << NS_UNIT_SHIFT;
 	f->huge = p.full_extents << NS_EXTENT_SHIFT;
-	return walk_units(w, &p, f);
+	error = walk_units(w, &p, f);
+	if (w->only == NULL)
+		f->live -= ns_min(f->live, p.lent * NS_UNIT);
+	return error;
 }
 
 static int

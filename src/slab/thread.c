@@ -318,6 +318,8 @@ attach(void)
 	if (h == NULL)
 		return NULL;
 	t = thread_new(h);
+	if (ns_policy.mode == NS_POLICY_INTERLEAVE)
+		t->turn = ns_policy_first(&ns_policy, h->slot);
 	follow_cpu(h);
 	h->cpu = cpu;
 	ns_lock(&ns_registry_lock);
@@ -351,7 +353,7 @@ ns_heap_home(void)
 		ns_os_getcpu(&cpu, NULL);
 	slot = h->slot;
 	if (ns_policy.mode == NS_POLICY_INTERLEAVE)
-		slot = ns_policy_next(slot);
+		slot = ns_policy_turn(&ns_policy, ++h->thread->turn);
 	else if (cpu != h->cpu)
 		slot = ns_policy_home(cpu);
 	h->cpu = cpu;

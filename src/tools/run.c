@@ -23,11 +23,17 @@ static const char help[] =
     "Runs COMMAND with libnumaslab_malloc preloaded.\n"
     "\n"
     "  --policy P  where memory that names no node comes from:\n"
-    "                local            the node that the thread runs on\n"
-    "                interleave       all nodes in turn\n"
-    "                bind=NODES       these nodes and no other\n"
-    "                preferred=NODE   this node while it has room\n"
-    "              NODES is a list such as 0,2-3, or all\n"
+    "                local                 where the thread runs\n"
+    "                bind=NODES            these nodes and no other\n"
+    "                preferred=NODE        this node while it has room\n"
+    "                preferred-many=NODES  these while they have room\n"
+    "                interleave[=NODES]    these in turn\n"
+    "                weighted-interleave[=NODES@WEIGHT]\n"
+    "                latency, bandwidth, capacity  the best by that\n"
+    "              NODES is a list such as 0,2-3, all, allowed, hbm or cxl;\n"
+    "              \"small=P large=P threshold=SIZE\" for both sizes of "
+    "blocks:\n"
+    "              see numaslab_policy(7)\n"
     "  --stats     print the table of 'numaslab stat' on standard error as\n"
     "              COMMAND exits\n"
     "\n"
@@ -43,24 +49,6 @@ show(const char *text, size_t pos, const char *why)
 	ns_complain("--policy %s: %s at position %zu", text, why, pos + 1);
 	fprintf(stderr, "    %s\n    %*s^\n", text, (int)pos, "");
 	return NS_EXIT_USAGE;
-}
-
-/* Where in the list @text the number or range begins that has @node. */
-static size_t
-find_node(const char *text, unsigned node)
-{
-	const char *s = strchr(text, '=') + 1, *next = s;
-	unsigned first, last;
-
-	while ((next = strchr(s, ',')) != NULL) {
-		last = first = (unsigned)strtoul(s, NULL, 10);
-		if (memchr(s, '-', (size_t)(next - s)) != NULL)
-			last = (unsigned)strtoul(strchr(s, '-') + 1, NULL, 10);
-		if (first <= node && node <= last)
-			break;
-		s = next + 1;
-	}
-	return (size_t)(s - text);
 }
 
 /*
@@ -93,27 +81,23 @@ node_allowed(unsigned node)
 	return yes;
 }
 
+static const char *
+check_node(unsigned node)
+{
+	if (!node_exists(node))
+		return "there is no such node";
+	return node_allowed(node) ? NULL : "this process may not use that node";
+}
+
 static int
 check_policy(const char *text)
 {
-	struct ns_policy policy;
 	const char *why;
 	size_t pos;
 
-	if (ns_policy_parse(text, &policy, &pos, &why) != 0)
+	ns_topo_init();
+	if (ns_policy_try(text, check_node, false, &pos, &why) != 0)
 		return show(text, pos, why);
-	if (strchr(text, '=') == NULL || strcmp(text, "bind=all") == 0)
-		return 0;
-	for (unsigned n = 0; n < NS_MAX_NODES; n++) {
-		if (!ns_mask_test(&policy.nodes, n))
-			continue;
-		if (!node_exists(n))
-			return show(text, find_node(text, n),
-				    "there is no such node");
-		if (!node_allowed(n))
-			return show(text, find_node(text, n),
-				    "this process may not use that node");
-	}
 	return 0;
 }
 

@@ -22,8 +22,9 @@ static const char help[] =
     "usage: numaslab topology\n"
     "\n"
     "Prints the nodes, their CPUs and memory, whether this process may use\n"
-    "them, the distances, and the order in which a full node spills onto the\n"
-    "others.  HWLOC_XMLFILE and HWLOC_SYNTHETIC describe another machine:\n"
+    "them, the distances, the order in which a full node spills onto the\n"
+    "others, what their memory is like, and which of them NUMASLAB_POLICY\n"
+    "prefers.  HWLOC_XMLFILE and HWLOC_SYNTHETIC describe another machine:\n"
     "see hwloc(7).\n";
 
 struct machine {
@@ -177,6 +178,75 @@ print_distances(void)
 }
 
 static void
+print_memory(void)
+{
+	static const char *const kinds[] = { "DRAM", "HBM", "CXL" };
+	const struct ns_memory *m;
+	char size[16];
+
+	printf("\n%-5s %-5s %9s %8s %15s\n", "node", "kind", "capacity",
+	       "latency", "bandwidth");
+	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		m = ns_topo_memory(s);
+		printf("%-5u %-5s %9s ", ns_topo.node_of_slot[s],
+		       kinds[m->kind],
+		       m->capacity != 0 ? ns_human(size, m->capacity) : "-");
+		if (m->latency != 0)
+			printf("%5u ns ", m->latency);
+		else
+			printf("%8s ", "-");
+		if (m->bandwidth != 0)
+			printf("%9u MiB/s\n", m->bandwidth);
+		else
+			printf("%15s\n", "-");
+	}
+}
+
+/*
+ * By the node that the thread is near to: where memory comes from, best first.
+ * What is equally good is joined by =, and the nearer comes first.
+ */
+static void
+print_preferences(const struct ns_policy *p)
+{
+	uint8_t order[NS_MAX_SLOTS];
+	unsigned s, i, n;
+
+	for (s = 0; s < ns_topo.nslots; s++) {
+		printf("%-5u", ns_topo.node_of_slot[s]);
+		n = ns_policy_order(p, p->home[s], order);
+		for (i = 0; i < n; i++)
+			printf("%s%u",
+			       i > 0 && p->rank[order[i]] ==
+					    p->rank[order[i - 1]]
+				   ? "="
+				   : " ",
+			       ns_topo.node_of_slot[order[i]]);
+		putchar('\n');
+	}
+	if (p->mode != NS_POLICY_INTERLEAVE)
+		return;
+	printf("turns");
+	for (i = 0; i < p->turns; i++)
+		printf(" %u", ns_topo.node_of_slot[p->turn[i]]);
+	putchar('\n');
+}
+
+static void
+print_policy(void)
+{
+	char size[16];
+
+	printf("\npreference, by the node of the thread; = is a tie\n");
+	print_preferences(&ns_policy);
+	if (memcmp(&ns_policy, &ns_policy_large, sizeof(ns_policy)) == 0)
+		return;
+	printf("\npreference of blocks of %s or more\n",
+	       ns_human(size, ns_policy_threshold));
+	print_preferences(&ns_policy_large);
+}
+
+static void
 print_machine(const struct machine *m)
 {
 	printf("source: %s\n", source(m));
@@ -187,9 +257,11 @@ print_machine(const struct machine *m)
 	else
 		for (unsigned i = 0; i < m->nodes; i++)
 			print_node(m, node(m, i));
-	if (ns_topo.nslots > 1)
+	if (ns_topo.nslots > 1) {
 		print_distances();
-	else if (m->nodes > 1)
+		print_memory();
+		print_policy();
+	} else if (m->nodes > 1)
 		printf("\nThis process may use one node: the others are not "
 		       "looked at.\n");
 }

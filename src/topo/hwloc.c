@@ -9,7 +9,8 @@
  *	distance, then latency, then bandwidth, then the deepest common
  *	ancestor in the tree, then ring order,
  *
- * each deciding only among what the one before leaves equal.
+ * each deciding only among what the one before leaves equal.  What each
+ * node's memory is like, as its best initiator sees it, comes from there too.
  *
  * libhwloc is loaded, used once and closed again: nobody pays for it before
  * (nor at all in a process of one node), and it brings some 20 mappings that
@@ -29,6 +30,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <hwloc.h>
+#include <string.h>
 #include <sys/auxv.h>
 
 #if HWLOC_API_VERSION >> 16 != 2
@@ -48,14 +50,15 @@
 #define UNKNOWN UINT64_MAX
 
 /* hwloc's own types: the header and the library cannot disagree unseen. */
-#define FUNCTIONS(X)             \
-	X(topology_init)         \
-	X(topology_set_flags)    \
-	X(topology_load)         \
-	X(topology_destroy)      \
-	X(get_nbobjs_by_depth)   \
-	X(get_obj_by_depth)      \
-	X(distances_get_by_type) \
+#define FUNCTIONS(X)              \
+	X(topology_init)          \
+	X(topology_set_flags)     \
+	X(topology_load)          \
+	X(topology_destroy)       \
+	X(topology_is_thissystem) \
+	X(get_nbobjs_by_depth)    \
+	X(get_obj_by_depth)       \
+	X(distances_get_by_type)  \
 	X(distances_release)
 
 struct hwloc {
@@ -65,6 +68,8 @@ struct hwloc {
 #undef X
 #if HAVE_MEMATTRS
 	__typeof__(hwloc_memattr_get_value) *memattr_get_value; /* or NULL */
+	__typeof__(hwloc_memattr_get_best_initiator)
+	    *memattr_get_best; /* too */
 #endif
 	hwloc_topology_t topology;
 	hwloc_obj_t node[NS_MAX_SLOTS]; /* by slot */
@@ -84,6 +89,8 @@ open_library(struct hwloc *h)
 #undef X
 #if HAVE_MEMATTRS
 	h->memattr_get_value = dlsym(h->handle, "hwloc_memattr_get_value");
+	h->memattr_get_best =
+	    dlsym(h->handle, "hwloc_memattr_get_best_initiator");
 #endif
 	return 0;
 }
@@ -272,6 +279,83 @@ use_costs(const struct hwloc *h, struct ns_topo_view *v)
 	}
 }
 
+/* --- memory --- */
+
+#if HAVE_MEMATTRS
+static void
+use_best(const struct hwloc *h, int id, unsigned slot, uint32_t *figure)
+{
+	struct hwloc_location best;
+	hwloc_uint64_t value;
+
+	if (h->memattr_get_best != NULL &&
+	    h->memattr_get_best(h->topology, (hwloc_memattr_id_t)id,
+				h->node[slot], 0, &best, &value) == 0 &&
+	    value > 0 && value <= UINT32_MAX)
+		*figure = (uint32_t)value;
+}
+#endif
+
+static bool
+is_inside(hwloc_obj_t obj, hwloc_obj_t outer)
+{
+	while (obj != NULL && obj != outer)
+		obj = obj->parent;
+	return obj == outer;
+}
+
+/*
+ * A description gives each node the CPUs near to it.  Of several nodes that are
+ * near to the same CPUs, these are on the one that is near to the fewest, and
+ * among equals on the first.
+ */
+static bool
+has_cpus(const struct hwloc *h, unsigned slot)
+{
+	hwloc_obj_t mine = h->node[slot]->parent;
+
+	if (h->topology_is_thissystem(h->topology) && !ns_topo.fake)
+		return ns_topo.cpus[slot];
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		if (s != slot && is_inside(h->node[s]->parent, mine) &&
+		    (s < slot || h->node[s]->parent != mine))
+			return false;
+	return true;
+}
+
+static void
+use_name(const char *name, uint8_t *kind)
+{
+	if (name == NULL)
+		return;
+	if (strcmp(name, "HBM") == 0 || strcmp(name, "MCDRAM") == 0)
+		*kind = NS_MEMORY_HBM;
+	else if (strncmp(name, "CXL", 3) == 0)
+		*kind = NS_MEMORY_CXL;
+	else if (strcmp(name, "DRAM") == 0)
+		*kind = NS_MEMORY_DRAM;
+}
+
+static void
+use_memory(const struct hwloc *h, struct ns_topo_view *v)
+{
+	static bool cpus[NS_MAX_SLOTS]; /* under the once */
+	unsigned s;
+
+	for (s = 0; s < ns_topo.nslots; s++) {
+		cpus[s] = has_cpus(h, s);
+		v->memory[s].capacity = h->node[s]->attr->numanode.local_memory;
+#if HAVE_MEMATTRS
+		use_best(h, HWLOC_MEMATTR_ID_LATENCY, s, &v->memory[s].latency);
+		use_best(h, HWLOC_MEMATTR_ID_BANDWIDTH, s,
+			 &v->memory[s].bandwidth);
+#endif
+	}
+	ns_memory_kinds(v->memory, cpus);
+	for (s = 0; s < ns_topo.nslots; s++)
+		use_name(h->node[s]->subtype, &v->memory[s].kind);
+}
+
 int
 ns_hwloc_refine(void)
 {
@@ -289,6 +373,7 @@ ns_hwloc_refine(void)
 		draft = ns_topo_draft();
 		use_distances(&h, draft);
 		use_costs(&h, draft);
+		use_memory(&h, draft);
 		ns_topo_publish(draft);
 	}
 	if (h.topology != NULL)

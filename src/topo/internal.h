@@ -16,11 +16,31 @@ struct ns_topo_view {
 	uint8_t distance[NS_MAX_SLOTS][NS_MAX_SLOTS];
 	uint8_t tie[NS_MAX_SLOTS][NS_MAX_SLOTS]; /* rank at equal distance */
 	uint8_t order[NS_MAX_SLOTS][NS_MAX_SLOTS];
+	struct ns_memory memory[NS_MAX_SLOTS]; /* the first: see memory.c */
 };
 
 /* Where the kernel tells; tests point them at recorded machines. */
 extern const char *ns_topo_sysfs;  /* "/sys/devices/system/node" */
 extern const char *ns_topo_status; /* "/proc/self/status" */
+/* "/sys/kernel/mm/mempolicy/weighted_interleave" */
+extern const char *ns_topo_weights;
+
+/* nodeN/NAME of sysfs; a length or -errno.  For any thread. */
+long ns_topo_read(unsigned node, const char *name, char *buf, size_t size);
+
+/*
+ * topo/memory.c: the kernel's view of all slots' memory, into the first view,
+ * once for each discovery; and what kinds they are, as their figures and the
+ * nodes that have CPUs tell.
+ */
+void ns_memory_forget(void);
+void ns_memory_read(struct ns_memory *memory);
+void ns_memory_kinds(struct ns_memory *memory, const bool *cpus);
+
+/* What is published now. */
+const struct ns_topo_view *ns_topo_view(void);
+/* A kernel's number, behind blanks; 0 when there is none. */
+uint64_t ns_topo_number(const char *s);
 
 /* What ns_topo_init does once; tests do it for each recorded machine. */
 void ns_topo_discover(void);

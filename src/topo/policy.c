@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * topo/policy.c - the process's placement policy: parsed, then made tables.
+ * topo/policy.c - what a policy means on this machine.
  *
- * A policy changes two things: which slot a thread is at home on, and onto
- * which slots a request may spill.  Both are looked up by slot, so the
- * machine is looked at only once, in ns_policy_init().  That runs before
- * there is a second thread to speak of; the mode is stored last, with
- * release, so that a thread that sees a mode sees its tables.
+ * A policy gives each slot a *rank*: requests go to the slots of the lowest
+ * rank, and within a rank to the nearest, as the order of distances has it.
+ * That is all that differs between policies, but for interleave:
  *
- *  local       home: the CPU's slot.           Spill: any allowed slot.
- *  interleave  home: the CPU's slot, then the next allowed one at each
- *              refill (ns_policy_next).        Spill: any allowed slot.
- *  bind        home: the nearest of the set.   Spill: the set only.
- *  preferred   home: the chosen slot.          Spill: any allowed slot.
+ *  local           every slot 0: the thread's own, then the nearest
+ *  bind            the set 0, others never
+ *  preferred       the set 0, others 1
+ *  interleave      the same, and the slots of the set take turns, each as
+ *                  often in a round as it weighs, spread evenly over it
+ *  latency, ...    the best figure 0, the next 1, and so on: a tie of figures
+ *                  is a tie of ranks, and broken by distance
+ *
+ * A slot that the process may not use is never used.
+ *
+ * The machine is looked at only once, when a policy is made.  The process's is
+ * made before there is a second thread to speak of; its mode is stored last,
+ * with release, so that a thread that sees a mode sees its tables.  Others are
+ * kept in a list that only grows: an entry is claimed, filled, and then ready.
+ *
+ * Weights that nobody gives are the kernel's for its own weighted interleave
+ * (Linux 6.9), else the nodes' bandwidths, else all 1.
  */
 #include "topo/internal.h"
 
@@ -21,224 +31,303 @@
 #include <errno.h>
 #include <string.h>
 
-struct ns_policy ns_policy; /* local */
+struct ns_policy ns_policy, ns_policy_large; /* local */
+uint64_t ns_policy_threshold = UINT64_MAX;
 
-static uint8_t home_of_slot[NS_MAX_SLOTS]; /* bind, preferred */
-static uint8_t next_slot[NS_MAX_SLOTS];    /* interleave */
-static bool chosen[NS_MAX_SLOTS];          /* bind, preferred */
+static struct {
+	uint32_t ready;          /* [a] */
+	struct ns_policy policy; /* [I] once ready */
+} shared[NS_POLICIES];
+static uint32_t nshared; /* [a] claimed; may run past the end */
 
-/* --- the parser --- */
+/* --- ranks --- */
 
-static const struct word {
-	const char *text;
-	enum ns_policy_mode mode;
-} words[] = {
-	{ "local", NS_POLICY_LOCAL },
-	{ "interleave", NS_POLICY_INTERLEAVE },
-	{ "bind", NS_POLICY_BIND },
-	{ "preferred", NS_POLICY_PREFERRED },
-};
-
-struct parser {
-	const char *text, *at;
-	const char *why;
-};
-
-static bool
-fail(struct parser *p, const char *at, const char *why)
+/* Of the largest: the kernel keeps a little of each node, of some more. */
+static uint64_t
+sixteenths(uint64_t capacity)
 {
-	p->at = at;
-	p->why = why;
-	return false;
+	uint64_t most = 1;
+
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		most = ns_max(most, ns_topo_memory(s)->capacity);
+	return (capacity * 16 + most / 2) / most;
 }
 
-/* An unknown word is wrong where it leaves the last word it could be. */
-static bool
-parse_word(struct parser *p, enum ns_policy_mode *mode)
+/* The figure that a word is about; the larger the better, 0 unknown. */
+static uint64_t
+figure(enum ns_policy_word word, unsigned slot)
 {
-	size_t common, longest = 0, i;
+	const struct ns_memory *m = ns_topo_memory(slot);
 
-	for (i = 0; i < NS_ARRAY_LEN(words); i++) {
-		const char *word = words[i].text;
+	switch (word) {
+	case NS_WORD_LATENCY:
+		return m->latency != 0 ? UINT32_MAX - m->latency : 0;
+	case NS_WORD_BANDWIDTH:
+		return m->bandwidth;
+	default:
+		return sixteenths(m->capacity);
+	}
+}
 
-		for (common = 0; word[common] != '\0'; common++)
-			if (p->text[common] != word[common])
-				break;
-		longest = ns_max(longest, common);
-		if (word[common] == '\0') {
-			*mode = words[i].mode;
-			p->at = p->text + common;
-			return true;
+/* How many different figures of usable slots are better. */
+static unsigned
+rank_by_figure(enum ns_policy_word word, unsigned slot)
+{
+	uint64_t mine = figure(word, slot), f, next, last = UINT64_MAX;
+	unsigned rank = 0, s;
+
+	for (;; rank++, last = next) {
+		next = mine;
+		for (s = 0; s < ns_topo.nslots; s++) {
+			f = figure(word, s);
+			if (ns_topo.allowed[s] && f > next && f < last)
+				next = f;
 		}
+		if (next == mine)
+			return ns_min(rank, NS_RANK_NEVER - 1);
 	}
-	return fail(p, p->text + longest,
-		    "expected local, interleave, bind=NODES or "
-		    "preferred=NODE");
 }
 
-static bool
-parse_node(struct parser *p, unsigned *node)
+static uint8_t
+rank_of(const struct ns_rule *rule, unsigned slot)
 {
-	const char *s = p->at;
-	unsigned n = 0;
+	bool named = rule->weight[slot] != 0;
 
-	if (*s < '0' || *s > '9')
-		return fail(p, s, "expected a node number");
-	for (; *s >= '0' && *s <= '9'; s++) {
-		n = n * 10 + (unsigned)(*s - '0');
-		if (n >= NS_MAX_NODES)
-			return fail(p, p->at, "node number above 1023");
+	if (!ns_topo.allowed[slot])
+		return NS_RANK_NEVER;
+	switch (rule->word) {
+	case NS_WORD_LATENCY:
+	case NS_WORD_BANDWIDTH:
+	case NS_WORD_CAPACITY:
+		return (uint8_t)rank_by_figure(rule->word, slot);
+	case NS_WORD_BIND:
+		return named ? 0 : NS_RANK_NEVER;
+	default:
+		return !named;
 	}
-	p->at = s;
-	*node = n;
-	return true;
 }
 
+/* Does the machine tell what a tier asks for? */
 static bool
-parse_range(struct parser *p, struct ns_nodemask *nodes)
+is_told(enum ns_policy_word word)
 {
-	unsigned first, last;
-	const char *start;
-
-	if (!parse_node(p, &first))
-		return false;
-	last = first;
-	if (*p->at == '-') {
-		start = ++p->at;
-		if (!parse_node(p, &last))
-			return false;
-		if (last < first)
-			return fail(p, start, "the range runs backwards");
-	}
-	for (; first <= last; first++)
-		ns_mask_set(nodes, first);
-	return true;
-}
-
-static bool
-parse_nodes(struct parser *p, struct ns_nodemask *nodes)
-{
-	if (strncmp(p->at, "all", 3) == 0) {
-		memset(nodes, 0xff, sizeof(*nodes));
-		p->at += 3;
+	if ((word != NS_WORD_LATENCY && word != NS_WORD_BANDWIDTH) ||
+	    ns_topo.nslots == 1)
 		return true;
-	}
-	while (parse_range(p, nodes)) {
-		if (*p->at != ',')
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		if (ns_topo.allowed[s] && figure(word, s) != 0)
 			return true;
-		p->at++;
-	}
 	return false;
 }
 
-static bool
-parse_argument(struct parser *p, struct ns_policy *policy)
-{
-	unsigned node;
+/* --- turns --- */
 
-	if (policy->mode != NS_POLICY_BIND &&
-	    policy->mode != NS_POLICY_PREFERRED)
-		return true;
-	if (*p->at != '=')
-		return fail(p, p->at, "expected = and a node");
-	p->at++;
-	if (policy->mode == NS_POLICY_BIND)
-		return parse_nodes(p, &policy->nodes);
-	if (!parse_node(p, &node))
-		return false;
-	ns_mask_set(&policy->nodes, node);
+static bool
+kernel_weights(uint32_t *weight)
+{
+	char path[256], text[32];
+	unsigned s;
+
+	for (s = 0; s < ns_topo.nslots; s++) {
+		if (weight[s] == 0)
+			continue;
+		ns_format(path, sizeof(path), "%s/node%u", ns_topo_weights,
+			  ns_topo.node_of_slot[s]);
+		if (ns_topo.fake ||
+		    ns_os_read_file(path, text, sizeof(text)) <= 0)
+			return false;
+		weight[s] = (uint32_t)ns_topo_number(text);
+		if (weight[s] == 0)
+			return false;
+	}
 	return true;
 }
 
 static bool
-parse_end(struct parser *p, const struct ns_policy *policy)
+bandwidths(uint32_t *weight)
 {
-	if (*p->at == '\0')
-		return true;
-	if (policy->mode == NS_POLICY_PREFERRED &&
-	    (*p->at == ',' || *p->at == '-'))
-		return fail(p, p->at, "only one node can be preferred");
-	if (policy->mode == NS_POLICY_BIND)
-		return fail(p, p->at, "expected a list such as 0,2-3 or all");
-	return fail(p, p->at, "nothing may follow here");
-}
-
-int
-ns_policy_parse(const char *text, struct ns_policy *policy, size_t *pos,
-		const char **why)
-{
-	struct parser p = { text, text, NULL };
-	struct ns_policy result = { 0 };
-
-	if (parse_word(&p, &result.mode) && parse_argument(&p, &result) &&
-	    parse_end(&p, &result)) {
-		*policy = result;
-		return 0;
+	for (unsigned s = 0; s < ns_topo.nslots; s++) {
+		if (weight[s] == 0)
+			continue;
+		weight[s] = ns_topo_memory(s)->bandwidth;
+		if (weight[s] == 0)
+			return false;
 	}
-	*pos = (size_t)(p.at - text);
-	*why = p.why;
-	return -EINVAL;
+	return true;
 }
 
-/* --- the machine's tables --- */
-
-static bool
-has_nodes(const struct ns_policy *policy)
+static uint32_t
+gcd(uint32_t a, uint32_t b)
 {
-	return policy->mode == NS_POLICY_BIND ||
-	       policy->mode == NS_POLICY_PREFERRED;
+	uint32_t t;
+
+	for (; b != 0; b = t) {
+		t = a % b;
+		a = b;
+	}
+	return a;
 }
 
-/* The policy names it, and the process may use it. */
-static bool
-is_named(const struct ns_policy *policy, unsigned slot)
+/* To no more than NS_MAX_SLOTS in all, but at least 1 each. */
+static uint32_t
+scale(uint32_t *weight)
 {
-	return ns_topo.allowed[slot] &&
-	       ns_mask_test(&policy->nodes, ns_topo.node_of_slot[slot]);
+	uint32_t divisor = 0, n = 0;
+	uint64_t sum = 0;
+	unsigned s;
+
+	for (s = 0; s < ns_topo.nslots; s++)
+		divisor = gcd(weight[s], divisor);
+	for (s = 0; s < ns_topo.nslots; s++)
+		sum += weight[s] / ns_max(divisor, 1);
+	for (s = 0; s < ns_topo.nslots; s++) {
+		if (weight[s] == 0)
+			continue;
+		weight[s] /= divisor;
+		if (sum > NS_MAX_SLOTS)
+			weight[s] = (uint32_t)ns_max(
+			    weight[s] * (uint64_t)NS_MAX_SLOTS / sum, 1);
+		n += weight[s];
+	}
+	return n;
 }
 
-/* The nearest slot that the policy names; nslots when there is none. */
-static unsigned
-nearest(const struct ns_policy *policy, unsigned slot)
+/* Each slot gains its weight at each turn; the richest has it, and pays. */
+static void
+make_turns(struct ns_policy *policy, const uint32_t *weight)
 {
-	const uint8_t *order = ns_topo_order(slot);
+	int64_t credit[NS_MAX_SLOTS] = { 0 };
+	unsigned s, best;
 
-	for (unsigned i = 0; i < ns_topo.nslots; i++)
-		if (is_named(policy, order[i]))
-			return order[i];
-	return ns_topo.nslots;
-}
-
-static unsigned
-next_allowed(unsigned slot)
-{
-	unsigned t = slot;
-
-	do {
-		t = (t + 1) % ns_topo.nslots;
-	} while (!ns_topo.allowed[t] && t != slot);
-	return t;
-}
-
-static bool
-is_possible(const struct ns_policy *policy)
-{
-	return !has_nodes(policy) || nearest(policy, 0) < ns_topo.nslots;
+	for (uint32_t t = 0; t < policy->turns; t++) {
+		best = NS_NO_SLOT;
+		for (s = 0; s < ns_topo.nslots; s++) {
+			credit[s] += weight[s];
+			if (weight[s] != 0 &&
+			    (best == NS_NO_SLOT || credit[s] > credit[best]))
+				best = s;
+		}
+		credit[best] -= policy->turns;
+		policy->turn[t] = (uint8_t)best;
+	}
 }
 
 static void
-install(const struct ns_policy *policy)
+interleave(const struct ns_rule *rule, struct ns_policy *policy)
 {
-	for (unsigned s = 0; s < ns_topo.nslots; s++) {
-		next_slot[s] = (uint8_t)next_allowed(s);
-		if (!has_nodes(policy))
-			continue;
-		chosen[s] = is_named(policy, s);
-		home_of_slot[s] = (uint8_t)nearest(policy, s);
+	uint32_t weight[NS_MAX_SLOTS] = { 0 }, even[NS_MAX_SLOTS];
+	unsigned s;
+
+	for (s = 0; s < ns_topo.nslots; s++)
+		if (policy->rank[s] == 0)
+			weight[s] = rule->weight[s];
+	memcpy(even, weight, sizeof(even));
+	if (rule->word == NS_WORD_WEIGHTED && !rule->weights &&
+	    !kernel_weights(weight)) {
+		memcpy(weight, even, sizeof(even));
+		if (!bandwidths(weight))
+			memcpy(weight, even, sizeof(even));
 	}
-	ns_policy.nodes = policy->nodes;
+	policy->mode = NS_POLICY_INTERLEAVE;
+	policy->turns = scale(weight);
+	make_turns(policy, weight);
+}
+
+/* --- a policy --- */
+
+unsigned
+ns_policy_order(const struct ns_policy *policy, unsigned from,
+		uint8_t order[NS_MAX_SLOTS])
+{
+	const uint8_t *near = ns_topo_order(from);
+	unsigned n = 1, left = ns_topo.nslots - 1, i, rank;
+
+	order[0] = (uint8_t)from;
+	for (rank = 0; rank < NS_RANK_NEVER && left > 0; rank++)
+		for (left = 0, i = 1; i < ns_topo.nslots; i++) {
+			if (policy->rank[near[i]] == rank)
+				order[n++] = near[i];
+			left += policy->rank[near[i]] > rank &&
+				policy->rank[near[i]] != NS_RANK_NEVER;
+		}
+	return n;
+}
+
+/* The nearest of the lowest rank that there is. */
+static unsigned
+first_choice(const struct ns_policy *policy, unsigned slot)
+{
+	const uint8_t *near = ns_topo_order(slot);
+	unsigned best = near[0], i;
+
+	for (i = 1; i < ns_topo.nslots; i++)
+		if (policy->rank[near[i]] < policy->rank[best])
+			best = near[i];
+	return best;
+}
+
+int
+ns_policy_make(const struct ns_rule *rule, struct ns_policy *policy,
+	       const char **why)
+{
+	unsigned s, usable = 0;
+
+	*policy = (struct ns_policy){ .mode = NS_POLICY_RANKED };
+	if (rule->word == NS_WORD_LOCAL)
+		policy->mode = NS_POLICY_LOCAL;
+	for (s = 0; s < ns_topo.nslots; s++) {
+		policy->rank[s] = rank_of(rule, s);
+		usable += policy->rank[s] == 0;
+	}
+	if (usable == 0)
+		*why = "this process may not use any such node";
+	else if (!is_told(rule->word))
+		*why = "this machine does not tell that of its memory";
+	else {
+		for (s = 0; s < ns_topo.nslots; s++)
+			policy->home[s] = (uint8_t)first_choice(policy, s);
+		if (rule->word == NS_WORD_INTERLEAVE ||
+		    rule->word == NS_WORD_WEIGHTED)
+			interleave(rule, policy);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* --- the process's --- */
+
+static void
+install(struct ns_policy *to, const struct ns_policy *from)
+{
+	memcpy(to->rank, from->rank, sizeof(to->rank));
+	memcpy(to->home, from->home, sizeof(to->home));
+	memcpy(to->turn, from->turn, sizeof(to->turn));
+	to->turns = from->turns;
 	/* Pairs with the acquire in mode(). */
-	ns_store_release(&ns_policy.mode, policy->mode);
+	ns_store_release(&to->mode, from->mode);
+}
+
+int
+ns_policy_try(const char *text, ns_node_check *check, bool installs,
+	      size_t *pos, const char **why)
+{
+	static struct ns_policy small, large; /* too large for a small stack */
+	static struct ns_rules rules;
+
+	if (ns_policy_parse(text, check, &rules, pos, why) != 0)
+		return -EINVAL;
+	*pos = rules.small.at;
+	if (ns_policy_make(&rules.small, &small, why) != 0)
+		return -EINVAL;
+	*pos = rules.large.at;
+	if (ns_policy_make(&rules.large, &large, why) != 0)
+		return -EINVAL;
+	if (installs) {
+		install(&ns_policy, &small);
+		install(&ns_policy_large, &large);
+		ns_store_relaxed(&ns_policy_threshold, rules.threshold);
+	}
+	return 0;
 }
 
 void
@@ -246,32 +335,68 @@ ns_policy_init(void)
 {
 	static const char *warned; /* the text that was complained of */
 	const char *text = ns_options.policy, *why;
-	struct ns_policy policy;
 	size_t pos;
 
-	if (text == warned)
+	/* Most processes: the tables are not touched, and nobody asks them. */
+	if (ns_topo.one_node && strcmp(text, "local") == 0)
 		return;
-	if (ns_policy_parse(text, &policy, &pos, &why) != 0) {
-		ns_warn("NUMASLAB_POLICY=%s: %s at position %zu; local holds",
-			text, why, pos + 1);
-	} else if (!is_possible(&policy)) {
-		ns_warn("NUMASLAB_POLICY=%s: this process may not use any "
-			"such node at position %zu; local holds",
-			text, (size_t)(strchr(text, '=') - text) + 2);
-	} else {
-		install(&policy);
+	if (text == warned || ns_policy_try(text, NULL, true, &pos, &why) == 0)
 		return;
-	}
+	ns_warn("NUMASLAB_POLICY=%s: %s at position %zu; local holds", text,
+		why, pos + 1);
 	warned = text;
-	ns_store_release(&ns_policy.mode, NS_POLICY_LOCAL);
+	ns_policy_try("local", NULL, true, &pos, &why);
+}
+
+/* --- others' --- */
+
+static const struct ns_policy *
+find_shared(const struct ns_policy *policy)
+{
+	uint32_t n = ns_min(ns_load_relaxed(&nshared), NS_POLICIES);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (ns_load_acquire(&shared[i].ready) != 0 &&
+		    memcmp(&shared[i].policy, policy, sizeof(*policy)) == 0)
+			return &shared[i].policy;
+	return NULL;
+}
+
+int
+ns_policy_read(const char *text, const struct ns_policy **policy)
+{
+	struct ns_policy made;
+	struct ns_rules rules;
+	const char *why;
+	uint32_t i;
+	size_t pos;
+
+	if (strchr(text, ' ') != NULL || strncmp(text, "small=", 6) == 0 ||
+	    strncmp(text, "large=", 6) == 0 ||
+	    ns_policy_parse(text, NULL, &rules, &pos, &why) != 0 ||
+	    ns_policy_make(&rules.small, &made, &why) != 0)
+		return -EINVAL;
+	*policy = find_shared(&made);
+	if (*policy != NULL)
+		return 0;
+	if (ns_load_relaxed(&nshared) >= NS_POLICIES)
+		return -ENOMEM;
+	i = ns_add_relaxed(&nshared, 1u) - 1;
+	if (i >= NS_POLICIES)
+		return -ENOMEM;
+	shared[i].policy = made;
+	/* Pairs with the acquire in find_shared. */
+	ns_store_release(&shared[i].ready, 1u);
+	*policy = &shared[i].policy;
+	return 0;
 }
 
 /* --- what the layers above ask --- */
 
 static enum ns_policy_mode
-mode(void)
+mode(const struct ns_policy *policy)
 {
-	return ns_load_acquire(&ns_policy.mode);
+	return ns_load_acquire(&policy->mode);
 }
 
 unsigned
@@ -279,53 +404,46 @@ ns_policy_home(unsigned cpu)
 {
 	unsigned slot = ns_topo_slot_of_cpu(cpu);
 
-	switch (mode()) {
-	case NS_POLICY_BIND:
-	case NS_POLICY_PREFERRED:
-		return home_of_slot[slot];
+	return mode(&ns_policy) == NS_POLICY_LOCAL ? slot
+						   : ns_policy.home[slot];
+}
+
+unsigned
+ns_policy_turn(const struct ns_policy *policy, uint32_t turn)
+{
+	return policy->turn[turn % policy->turns];
+}
+
+uint32_t
+ns_policy_first(const struct ns_policy *policy, unsigned slot)
+{
+	uint32_t turn = 0;
+
+	while (turn + 1 < policy->turns &&
+	       policy->turn[turn] != policy->home[slot])
+		turn++;
+	return turn;
+}
+
+unsigned
+ns_policy_pick(const struct ns_policy *policy, unsigned here, uint32_t *turn)
+{
+	uint32_t now;
+
+	switch (mode(policy)) {
+	case NS_POLICY_LOCAL:
+		return here;
+	case NS_POLICY_INTERLEAVE:
+		now = ns_load_relaxed(turn);
+		ns_store_relaxed(turn, now + 1 < policy->turns ? now + 1 : 0u);
+		return ns_policy_turn(policy, now);
 	default:
-		return slot;
+		return policy->home[here];
 	}
-}
-
-unsigned
-ns_policy_next(unsigned slot)
-{
-	return mode() == NS_POLICY_INTERLEAVE ? next_slot[slot] : slot;
-}
-
-bool
-ns_policy_permits(unsigned slot)
-{
-	if (mode() == NS_POLICY_BIND)
-		return chosen[slot];
-	return ns_topo.allowed[slot];
-}
-
-int
-ns_policy_read(const char *text, struct ns_policy *policy)
-{
-	const char *why;
-	size_t pos;
-
-	if (ns_policy_parse(text, policy, &pos, &why) != 0 ||
-	    !is_possible(policy))
-		return -EINVAL;
-	return 0;
-}
-
-unsigned
-ns_policy_pick(const struct ns_policy *policy, unsigned here, unsigned last)
-{
-	if (policy->mode == NS_POLICY_INTERLEAVE)
-		return next_allowed(last);
-	return has_nodes(policy) ? nearest(policy, here) : here;
 }
 
 bool
 ns_policy_allows(const struct ns_policy *policy, unsigned slot)
 {
-	if (policy->mode == NS_POLICY_BIND)
-		return is_named(policy, slot);
-	return ns_topo.allowed[slot];
+	return policy->rank[slot] != NS_RANK_NEVER;
 }

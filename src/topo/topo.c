@@ -43,6 +43,7 @@ struct ns_topo ns_topo = { .nslots = 1, .one_node = true };
 
 const char *ns_topo_sysfs = "/sys/devices/system/node";
 const char *ns_topo_status = "/proc/self/status";
+const char *ns_topo_weights = "/sys/kernel/mm/mempolicy/weighted_interleave";
 
 static struct ns_topo_view views[2];        /* [I] once published */
 static struct ns_topo_view *view = views;   /* [a] what readers follow */
@@ -199,6 +200,16 @@ read_node_attribute(unsigned node, const char *name)
 	return read_scratch(path);
 }
 
+long
+ns_topo_read(unsigned node, const char *name, char *buf, size_t size)
+{
+	char path[256];
+
+	ns_format(path, sizeof(path), "%s/node%u/%s", ns_topo_sysfs, node,
+		  name);
+	return ns_os_read_file(path, buf, size);
+}
+
 static bool
 read_mask(const char *name, struct ns_nodemask *mask)
 {
@@ -208,19 +219,15 @@ read_mask(const char *name, struct ns_nodemask *mask)
 	return mask_count(mask) > 0;
 }
 
-/* The number behind @key in scratch, or 0. */
-static unsigned long
-field(const char *key)
+uint64_t
+ns_topo_number(const char *s)
 {
-	const char *s = strstr(scratch, key);
-	unsigned long n = 0;
+	uint64_t n = 0;
 
-	if (s == NULL)
-		return 0;
-	for (s += strlen(key); *s == ' ' || *s == '\t'; s++)
+	for (; *s == ' ' || *s == '\t'; s++)
 		;
 	for (; *s >= '0' && *s <= '9'; s++)
-		n = n * 10 + (unsigned long)(*s - '0');
+		n = n * 10 + (uint64_t)(*s - '0');
 	return n;
 }
 
@@ -236,8 +243,7 @@ read_memory_nodes(struct ns_nodemask *memory)
 	if (!read_mask("online", &online))
 		return false;
 	for (unsigned n = 0; n < NS_MAX_NODES; n++)
-		if (ns_mask_test(&online, n) &&
-		    read_node_attribute(n, "meminfo") && field("MemTotal:") > 0)
+		if (ns_mask_test(&online, n) && ns_topo_capacity(n) > 0)
 			ns_mask_set(memory, n);
 	return mask_count(memory) > 0;
 }
@@ -298,17 +304,20 @@ read_distances(unsigned node, const struct ns_nodemask *online, uint8_t *row)
 		memcpy(row, believed, sizeof(believed));
 }
 
-static void
+/* Are there any? */
+static bool
 map_cpus(unsigned node, unsigned slot)
 {
 	const char *s = scratch;
+	bool any = false;
 	unsigned a, b;
 
 	if (!read_node_attribute(node, "cpulist"))
-		return;
-	while ((s = ns_range_next(s, &a, &b)) != NULL)
+		return true; /* nobody tells: an ordinary node */
+	for (; (s = ns_range_next(s, &a, &b)) != NULL; any = true)
 		for (; a <= b && a < NS_MAX_CPUS; a++)
 			ns_store_relaxed(&cpu_slot[a], (uint16_t)(slot + 1));
+	return any;
 }
 
 /* --- the tables --- */
@@ -364,6 +373,7 @@ add_slot(unsigned node, bool allowed)
 	ns_topo.node_of_slot[slot] = (uint16_t)node;
 	ns_topo.slot_of_node[node] = (uint16_t)slot;
 	ns_topo.allowed[slot] = allowed;
+	ns_topo.cpus[slot] = true;
 	ns_store_relaxed(&ns_topo.usable[node],
 			 (uint16_t)(allowed ? slot : NS_NO_SLOT));
 	home_of_node[node] = (uint16_t)(slot + 1);
@@ -407,6 +417,7 @@ describe_node(unsigned node, const struct ns_nodemask *online)
 {
 	unsigned own = ns_topo.slot_of_node[node], home;
 	uint8_t row[NS_MAX_SLOTS];
+	bool any;
 
 	memset(row, REMOTE, sizeof(row));
 	if (own != NS_NO_SLOT)
@@ -416,7 +427,9 @@ describe_node(unsigned node, const struct ns_nodemask *online)
 		memcpy(views->distance[own], row, ns_topo.nslots);
 	home = nearest_allowed(own, row);
 	home_of_node[node] = (uint16_t)(home + 1);
-	map_cpus(node, home);
+	any = map_cpus(node, home);
+	if (own != NS_NO_SLOT)
+		ns_topo.cpus[own] = any;
 }
 
 static void
@@ -450,6 +463,7 @@ forget(void)
 	for (unsigned n = 0; n < NS_MAX_NODES; n++)
 		ns_store_relaxed(&ns_topo.usable[n], NS_NO_SLOT);
 	ns_store_release(&view, views);
+	ns_memory_forget();
 }
 
 void
@@ -520,6 +534,7 @@ ns_topo_draft(void)
 	for (unsigned s = 0; s < n; s++) {
 		memcpy(views[1].distance[s], views[0].distance[s], n);
 		memset(views[1].tie[s], 0, n);
+		views[1].memory[s] = *ns_topo_memory(s);
 	}
 	return &views[1];
 }
@@ -531,6 +546,12 @@ ns_topo_publish(struct ns_topo_view *v)
 		sort_order(v, s);
 	/* Pairs with the acquiring loads of view below. */
 	ns_store_release(&view, v);
+}
+
+const struct ns_topo_view *
+ns_topo_view(void)
+{
+	return ns_load_acquire(&view);
 }
 
 /* --- what the layers above ask --- */
@@ -559,6 +580,18 @@ learn_cpu(unsigned cpu)
 }
 
 unsigned
+ns_topo_slot_of_known_cpu(unsigned cpu)
+{
+	bool exists = cpu < (unsigned)sysconf(_SC_NPROCESSORS_CONF);
+
+	if (ns_topo.fake || ns_topo.one_node)
+		return exists ? cpu % ns_topo.nslots : NS_NO_SLOT;
+	if (cpu >= NS_MAX_CPUS || ns_load_relaxed(&cpu_slot[cpu]) == 0)
+		return NS_NO_SLOT;
+	return ns_load_relaxed(&cpu_slot[cpu]) - 1u;
+}
+
+unsigned
 ns_topo_slot_of_cpu(unsigned cpu)
 {
 	unsigned known = 0;
@@ -568,10 +601,17 @@ ns_topo_slot_of_cpu(unsigned cpu)
 	return ns_likely(known != 0) ? known - 1 : learn_cpu(cpu);
 }
 
+const struct ns_memory *
+ns_topo_memory(unsigned slot)
+{
+	ns_memory_read(views->memory);
+	return &ns_topo_view()->memory[slot];
+}
+
 const uint8_t *
 ns_topo_order(unsigned slot)
 {
-	return ns_load_acquire(&view)->order[slot];
+	return ns_topo_view()->order[slot];
 }
 
 unsigned
@@ -579,5 +619,5 @@ ns_topo_distance(unsigned from, unsigned to)
 {
 	if (from == to)
 		return LOCAL;
-	return ns_load_acquire(&view)->distance[from][to];
+	return ns_topo_view()->distance[from][to];
 }

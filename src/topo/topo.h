@@ -32,6 +32,7 @@ struct ns_topo {
 	uint16_t node_of_slot[NS_MAX_SLOTS]; /* [I] */
 	uint16_t slot_of_node[NS_MAX_NODES]; /* [I] NS_NO_SLOT: no memory */
 	bool allowed[NS_MAX_SLOTS];          /* [I] by cpuset at start */
+	bool cpus[NS_MAX_SLOTS];             /* [I] the node has some */
 	/* [I] slot_of_node, where allowed; else NS_NO_SLOT.  The last field:
 	 * it alone is read, relaxed, by threads that may not yet know that
 	 * topology was read; they use no more of it than a comparison. */
@@ -51,6 +52,9 @@ int ns_topo_refine(void);
  */
 unsigned ns_topo_slot_of_cpu(unsigned cpu);
 
+/* The same for a CPU of which discovery was told; else NS_NO_SLOT. */
+unsigned ns_topo_slot_of_known_cpu(unsigned cpu);
+
 /* The spill order of @slot: all slots, itself first, then by distance. */
 const uint8_t *ns_topo_order(unsigned slot);
 
@@ -58,57 +62,130 @@ const uint8_t *ns_topo_order(unsigned slot);
 unsigned ns_topo_distance(unsigned from, unsigned to);
 
 /*
- * Policy (topo/policy.c): parsed from the option, applied to the home.
- *   local | interleave | bind=NODES | preferred=NODE
- * NODES is a list as in numactl: 0,2-3 or all.
+ * A node's memory (topo/memory.c), as its nearest CPUs see it: 0 is unknown.
+ * It is read when first asked for, never inside malloc unless the policy asks.
  */
-enum ns_policy_mode {
-	NS_POLICY_LOCAL,
-	NS_POLICY_INTERLEAVE,
-	NS_POLICY_BIND,
-	NS_POLICY_PREFERRED
+enum ns_memory_kind { NS_MEMORY_DRAM, NS_MEMORY_HBM, NS_MEMORY_CXL };
+
+struct ns_memory {
+	uint64_t capacity;  /* bytes */
+	uint32_t latency;   /* of a read, ns */
+	uint32_t bandwidth; /* of reads, MiB/s */
+	uint8_t kind;       /* enum ns_memory_kind */
 };
+
+const struct ns_memory *ns_topo_memory(unsigned slot);
+
+/* What the kernel says of the memory of @node, in bytes; 0: nothing. */
+uint64_t ns_topo_capacity(unsigned node);
+
+/*
+ * Policies: topo/parse.c reads what numaslab_policy(7) describes, and
+ * topo/policy.c makes of it, on this machine, a rank for each slot.
+ *
+ * A *rule* is one term of a policy's text, its nodes looked up.
+ */
+enum ns_policy_word {
+	NS_WORD_LOCAL,
+	NS_WORD_BIND,
+	NS_WORD_PREFERRED,
+	NS_WORD_PREFERRED_MANY,
+	NS_WORD_INTERLEAVE,
+	NS_WORD_WEIGHTED,
+	NS_WORD_LATENCY,
+	NS_WORD_BANDWIDTH,
+	NS_WORD_CAPACITY,
+};
+
+struct ns_rule {
+	enum ns_policy_word word;
+	bool weights; /* are given */
+	size_t at;    /* where in the text its nodes begin, or it */
+	uint8_t weight[NS_MAX_SLOTS]; /* 0: the slot is not named */
+};
+
+struct ns_rules {
+	struct ns_rule small, large;
+	uint64_t threshold; /* bytes from which on a block is large */
+};
+
+/* Why a node may not be named, or NULL. */
+typedef const char *ns_node_check(unsigned node);
+
+/*
+ * ns_policy_parse - the rules of @text; one term alone is for both sizes.
+ * @check, which may be NULL, is asked of each node that is named by number.
+ * Returns 0, or -EINVAL with *pos at the offending character (0-based) and
+ * *why a static reason.  Looks at the topology, and changes nothing.
+ */
+int ns_policy_parse(const char *text, ns_node_check *check,
+		    struct ns_rules *rules, size_t *pos, const char **why);
+
+enum ns_policy_mode { NS_POLICY_LOCAL, NS_POLICY_RANKED, NS_POLICY_INTERLEAVE };
+
+#define NS_RANK_NEVER 0xffu
+#define NS_MAX_TURNS  (2u * NS_MAX_SLOTS)
 
 struct ns_policy {
-	enum ns_policy_mode mode;
-	struct ns_nodemask nodes; /* for bind and preferred */
+	enum ns_policy_mode mode;   /* [a] */
+	uint32_t turns;             /* [I] under interleave, at least 1 */
+	uint8_t rank[NS_MAX_SLOTS]; /* [I] lower ones first; equal ones nearest
+				       first; NS_RANK_NEVER: not at all */
+	uint8_t home[NS_MAX_SLOTS]; /* [I] by the slot that a thread is near */
+	uint8_t turn[NS_MAX_TURNS]; /* [I] the slots, as often as they weigh */
 };
 
 /*
- * Parses @text.  Returns 0, or -EINVAL with *pos at the offending character
- * (0-based) and *why a static reason.  Does not look at the machine.
+ * ns_policy_make - what @rule means here.  -EINVAL and *why: the process may
+ * use none of its nodes, or the machine does not tell what it asks for.
  */
-int ns_policy_parse(const char *text, struct ns_policy *policy, size_t *pos,
-		    const char **why);
+int ns_policy_make(const struct ns_rule *rule, struct ns_policy *policy,
+		   const char **why);
 
 /*
- * Installs the policy of the options; a malformed one or one that names no
- * usable node is warned of once and local holds.  Runs after ns_topo_init,
- * and again when the options were first readable only later.
+ * The process's policy, and that of its large blocks.  ns_policy_init makes
+ * them of the options; one that does not parse or cannot be is warned of once
+ * and local holds.  It runs after ns_topo_init, and again when the options
+ * were first readable only later.
  */
+extern struct ns_policy ns_policy, ns_policy_large;
+extern uint64_t ns_policy_threshold; /* [a] bytes */
 void ns_policy_init(void);
 
+/* Can it be said and be?  As ns_policy_parse; installs it, or does not. */
+int ns_policy_try(const char *text, ns_node_check *check, bool installs,
+		  size_t *pos, const char **why);
+
 /*
- * Policies of somebody's own.  ns_policy_read parses @text; -EINVAL also when
- * the process may use none of the nodes it names.  ns_policy_pick - where a
- * request of a thread that is near @here goes; interleave moves on from @last.
- * ns_policy_allows - may it be served from @slot?
+ * A policy of somebody's own: one term.  It is kept for ever, and shared by all
+ * who say the same; there may be NS_POLICIES different ones.  -EINVAL: it does
+ * not parse or cannot be; -ENOMEM: too many.
  */
-int ns_policy_read(const char *text, struct ns_policy *policy);
-unsigned ns_policy_pick(const struct ns_policy *policy, unsigned here,
-			unsigned last);
-bool ns_policy_allows(const struct ns_policy *policy, unsigned slot);
+#define NS_POLICIES 128u
+int ns_policy_read(const char *text, const struct ns_policy **policy);
 
-extern struct ns_policy ns_policy;
-
-/* The home slot under the policy for a thread running on @cpu. */
+/* The home slot under the process's policy for a thread running on @cpu. */
 unsigned ns_policy_home(unsigned cpu);
 
-/* Under interleave: the slot after @slot; else @slot itself. */
-unsigned ns_policy_next(unsigned slot);
+/*
+ * Interleave: the slot at @turn, any number; and a turn that is the home of a
+ * thread near @slot.
+ */
+unsigned ns_policy_turn(const struct ns_policy *policy, uint32_t turn);
+uint32_t ns_policy_first(const struct ns_policy *policy, unsigned slot);
 
-/* May a request for @wanted be served from @slot (spill)?  Bind is strict. */
-bool ns_policy_permits(unsigned slot);
+/*
+ * ns_policy_pick - where a request of a thread that is near @here goes; under
+ * interleave *@turn moves on.
+ * ns_policy_allows - may it be served from @slot?
+ * ns_policy_order - the slots that it may be served from, @from first and then
+ * as it prefers them, into @order; returns how many.
+ */
+unsigned ns_policy_pick(const struct ns_policy *policy, unsigned here,
+			uint32_t *turn);
+bool ns_policy_allows(const struct ns_policy *policy, unsigned slot);
+unsigned ns_policy_order(const struct ns_policy *policy, unsigned from,
+			 uint8_t order[NS_MAX_SLOTS]);
 
 #pragma GCC visibility pop
 #endif

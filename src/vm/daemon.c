@@ -286,19 +286,19 @@ ns_vm_daemon_call(bool must)
 
 /* Threads that wait for memory. */
 
-/* fn(node, arg) for @slot's pages of a size, and unless @strict for the others,
- * until true. */
+/* fn(node, arg) for the nodes that a page may come from, until true. */
 static bool
-any_node(unsigned order, unsigned slot, bool strict,
+any_node(const struct ns_vm_place *place,
 	 bool (*fn)(struct ns_vm_node *, void *), void *arg)
 {
-	const uint8_t *near = ns_topo_order(slot);
+	unsigned home = place->slot != NS_NO_SLOT ? place->slot : ns_vm_home();
+	uint8_t order[NS_MAX_SLOTS];
+	unsigned i, count = ns_vm_order(place, home, order);
 	struct ns_vm_node *n;
 
-	for (unsigned i = 0; i < (strict ? 1 : ns_topo.nslots); i++) {
-		n = ns_vm_node(near[i], order);
-		if (ns_load_relaxed(&n->used) != 0 &&
-		    (i == 0 || ns_policy_permits(near[i])) && fn(n, arg))
+	for (i = 0; i < count; i++) {
+		n = ns_vm_node(order[i], place->order);
+		if (ns_load_relaxed(&n->used) != 0 && fn(n, arg))
 			return true;
 	}
 	return false;
@@ -330,28 +330,26 @@ pick(struct ns_vm_node *n, void *arg)
 }
 
 /*
- * For a thread that waits for pages of @slot, or with it none: see 5.  True:
- * there are some now, so it need not sleep.
+ * For a thread that waits for pages: see 5.  True: there are some now, so it
+ * need not sleep.
  */
 bool
-ns_vm_help(unsigned order, unsigned slot, bool strict)
+ns_vm_help(const struct ns_vm_place *place)
 {
 	struct ns_vm_writer *w;
 	bool wrote;
 
-	if (slot == NS_NO_SLOT)
-		slot = ns_vm_home();
-	if (any_node(order, slot, strict, reclaim, NULL))
+	if (any_node(place, reclaim, NULL))
 		return true;
-	if (!any_node(order, slot, strict, has_work, NULL) ||
-	    ns_vm_daemon_call(true) || ns_vm_is_pager())
+	if (!any_node(place, has_work, NULL) || ns_vm_daemon_call(true) ||
+	    ns_vm_is_pager())
 		return false;
 	w = get_writer(THREADS, WRITERS);
 	if (w == NULL)
 		return false;
-	wrote = any_node(order, slot, strict, pick, w) && ns_vm_write(w);
+	wrote = any_node(place, pick, w) && ns_vm_write(w);
 	put_writer(w);
-	return wrote && any_node(order, slot, strict, reclaim, NULL);
+	return wrote && any_node(place, reclaim, NULL);
 }
 
 void

@@ -29,12 +29,11 @@ ns_vm_wake_waiters(void)
 	ns_os_wake(&frees);
 }
 
-/* For pages of @slot; @strict: not of others.  A free after @seen ends it. */
+/* A free after @seen ends it. */
 static void
-help_or_sleep(unsigned order, unsigned slot, bool strict, int req,
-	      uint32_t seen)
+help_or_sleep(const struct ns_vm_place *place, int req, uint32_t seen)
 {
-	if ((req & VM_ALLOC_NORECLAIM) != 0 || !ns_vm_help(order, slot, strict))
+	if ((req & VM_ALLOC_NORECLAIM) != 0 || !ns_vm_help(place))
 		ns_os_sleep_on(&frees, seen, SLEEP_MS);
 }
 
@@ -85,6 +84,7 @@ static vm_page_t
 noobj(int domain, int req, const struct ns_vm_run *run)
 {
 	bool sleeps = (req & (VM_ALLOC_WAITOK | VM_ALLOC_WAITFAIL)) != 0;
+	struct ns_vm_place place = { .slot = NS_NO_SLOT };
 	int saved = errno;
 	uint32_t seen;
 	vm_page_t m;
@@ -98,11 +98,12 @@ noobj(int domain, int req, const struct ns_vm_run *run)
 		ns_add_relaxed(&ns_vm_waiters, 1u);
 		seen = ns_load_relaxed(&frees);
 		m = alloc_noobj(domain, req, run);
-		if (m == NULL && errno == ENOMEM)
-			help_or_sleep(0,
-				      domain < 0 ? NS_NO_SLOT
-						 : ns_topo.slot_of_node[domain],
-				      domain >= 0, req, seen);
+		if (m == NULL && errno == ENOMEM) {
+			place.strict = domain >= 0;
+			if (domain >= 0)
+				place.slot = ns_topo.slot_of_node[domain];
+			help_or_sleep(&place, req, seen);
+		}
 		ns_sub_relaxed(&ns_vm_waiters, 1u);
 		if ((req & VM_ALLOC_WAITFAIL) != 0)
 			break;
@@ -163,16 +164,17 @@ refuse(int error)
 	return NULL;
 }
 
-/* Sleeps for memory without the object's lock. */
+/* Sleeps for memory for a page at @pindex without the object's lock. */
 static void
-sleep_for_memory(vm_object_t object, int req)
+sleep_for_memory(vm_object_t object, vm_pindex_t pindex, int req)
 {
+	struct ns_vm_place place = ns_vm_place_in(object, pindex, NS_NO_SLOT);
 	uint32_t seen;
 
 	ns_add_relaxed(&ns_vm_waiters, 1u);
 	seen = ns_load_relaxed(&frees);
 	VM_OBJECT_WUNLOCK(object);
-	help_or_sleep(object->order, object->home, false, req, seen);
+	help_or_sleep(&place, req, seen);
 	ns_sub_relaxed(&ns_vm_waiters, 1u);
 	VM_OBJECT_WLOCK(object);
 }
@@ -209,7 +211,7 @@ grab_new(vm_object_t object, vm_pindex_t pindex, int req)
 		memset(m->addr, 0, ns_vm_bytes(m));
 	if (m != NULL || errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0)
 		return m;
-	sleep_for_memory(object, req);
+	sleep_for_memory(object, pindex, req);
 	return refuse((req & VM_ALLOC_WAITFAIL) != 0 ? ENOMEM : EAGAIN);
 }
 
@@ -284,10 +286,9 @@ vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex, int req)
 
 /* Would a NORMAL request be served?  Of the policy's nodes, one will do. */
 static bool
-can_be_had(unsigned order, unsigned slot)
+can_be_had(const struct ns_vm_place *place)
 {
-	vm_page_t m = ns_vm_from(order, slot, false,
-				 VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ, NULL);
+	vm_page_t m = ns_vm_from(place, VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ, NULL);
 
 	if (m != NULL)
 		ns_vm_free(m, m->zero != 0);
@@ -297,15 +298,16 @@ can_be_had(unsigned order, unsigned slot)
 ns_export void
 vm_wait(vm_object_t object)
 {
-	unsigned slot = object != NULL ? object->home : NS_NO_SLOT;
-	unsigned order = object != NULL ? object->order : 0;
+	struct ns_vm_place place = { .slot = NS_NO_SLOT };
 	uint32_t seen;
 
 	if (ns_vm_init() != 0)
 		return;
+	if (object != NULL)
+		place = ns_vm_place_in(object, 0, NS_NO_SLOT);
 	ns_add_relaxed(&ns_vm_waiters, 1u);
 	seen = ns_load_relaxed(&frees);
-	if (!can_be_had(order, slot))
-		help_or_sleep(order, slot, false, 0, seen);
+	if (!can_be_had(&place))
+		help_or_sleep(&place, 0, seen);
 	ns_sub_relaxed(&ns_vm_waiters, 1u);
 }

@@ -28,21 +28,40 @@ is_page_size(size_t size)
 }
 
 static bool
-is_good(const struct vm_object_attr *attr, unsigned *slot)
+is_good(const struct vm_object_attr *attr, unsigned slot)
 {
-	*slot = ns_vm_slot_of(attr->domain);
-	return (*slot != NS_NO_SLOT || attr->domain == VM_DOMAIN_HOME) &&
+	return (slot != NS_NO_SLOT || attr->domain == VM_DOMAIN_HOME) &&
 	       attr->size != 0 && is_page_size(attr->page_size);
 }
 
+/* Its policy, or NULL. */
+static int
+read_policy(const struct vm_object_attr *attr, const struct ns_policy **policy)
+{
+	int error = 0;
+
+	*policy = NULL;
+	if (attr->policy == NULL)
+		return 0;
+	if (attr->domain != VM_DOMAIN_HOME)
+		return -EINVAL;
+	error = ns_policy_read(attr->policy, policy);
+	if (error == 0 && attr->contiguous &&
+	    (*policy)->mode == NS_POLICY_INTERLEAVE)
+		return -EINVAL;
+	return error;
+}
+
+/* @near: where what is taken now is to be. */
 static int
 set_up(vm_object_t object, const struct vm_object_attr *attr, unsigned slot,
-       unsigned near)
+       const struct ns_policy *policy, unsigned near)
 {
 	int error = 0;
 
 	object->size = attr->size;
 	object->home = slot;
+	object->policy = policy;
 	object->handle = attr->handle;
 	object->pager = attr->pager;
 	if (attr->page_size != 0)
@@ -60,17 +79,22 @@ set_up(vm_object_t object, const struct vm_object_attr *attr, unsigned slot,
 ns_export vm_object_t
 vm_object_create(const struct vm_object_attr *attr)
 {
+	const struct ns_policy *policy = NULL;
 	vm_object_t object = NULL;
-	unsigned slot, near;
+	unsigned slot = NS_NO_SLOT, near;
 	int error = ns_vm_init();
 
-	if (error == 0 && !is_good(attr, &slot))
-		error = -EINVAL;
 	if (error == 0) {
-		near = slot != NS_NO_SLOT ? slot : ns_vm_home();
-		object = ns_vm_record_get(near, NS_VM_OBJECT);
+		slot = ns_vm_slot_of(attr->domain);
 		error =
-		    object != NULL ? set_up(object, attr, slot, near) : -ENOMEM;
+		    is_good(attr, slot) ? read_policy(attr, &policy) : -EINVAL;
+	}
+	if (error == 0) {
+		near = ns_vm_first_slot(slot, policy);
+		object = ns_vm_record_get(near, NS_VM_OBJECT);
+		error = object != NULL
+			    ? set_up(object, attr, slot, policy, near)
+			    : -ENOMEM;
 	}
 	if (error != 0) {
 		errno = -error;

@@ -3,9 +3,9 @@
  * vm/page.c - the calls of vm_page.h that give out pages and tell about them.
  *
  * What they do on one node is in node.c.  Here a request finds its nodes:
- * the home node first, then the others by distance as far as the policy
- * permits; vm_page_alloc_domain has one node only, and the policy, which is
- * for those who do not say where, no say.  An object that has a node is the
+ * the home node first, then the others as the policy has them, the object's or
+ * the process's; vm_page_alloc_domain has one node only, and the policy, which
+ * is for those who do not say where, no say.  An object that has a node is the
  * home of its pages.
  */
 #include "vm/magazine.h"
@@ -24,25 +24,85 @@
 #define NOT_OF_MAGAZINE (VM_ALLOC_INTERRUPT | VM_ALLOC_NOFREE)
 #define NOT_BOTH        (VM_ALLOC_NOBUSY | VM_ALLOC_SBUSY)
 
-static __thread ns_tls_model uint32_t turn; /* interleave: last slot, or 0 */
+static __thread ns_tls_model uint32_t turn; /* of interleave, or 0: none yet */
 static __thread ns_tls_model bool is_pager;
 
-unsigned
-ns_vm_home(void)
+static const struct ns_vm_place anywhere = { .slot = NS_NO_SLOT };
+
+static unsigned
+current_cpu(void)
 {
 	const uint32_t *word = ns_os_rseq_cpu();
 	unsigned cpu = 0;
 
+	if (word != NULL)
+		return ns_load_relaxed(word);
+	ns_os_getcpu(&cpu, NULL);
+	return cpu;
+}
+
+unsigned
+ns_vm_home(void)
+{
+	unsigned cpu;
+
 	if (ns_topo.one_node)
 		return 0;
 	if (ns_policy.mode == NS_POLICY_INTERLEAVE && turn != 0)
-		return (turn = ns_policy_next(turn - 1) + 1) - 1;
-	if (word != NULL)
-		cpu = ns_load_relaxed(word);
-	else
-		ns_os_getcpu(&cpu, NULL);
-	turn = ns_policy_home(cpu) + 1;
-	return turn - 1;
+		return ns_policy_turn(&ns_policy, ++turn);
+	cpu = current_cpu();
+	if (ns_policy.mode == NS_POLICY_INTERLEAVE)
+		turn = ns_policy.turns +
+		       ns_policy_first(&ns_policy, ns_topo_slot_of_cpu(cpu));
+	return ns_policy_home(cpu);
+}
+
+/* Under interleave the index decides, so that a page is where it was before. */
+static unsigned
+pick(const struct ns_policy *policy, vm_pindex_t pindex)
+{
+	uint32_t at = 0;
+
+	if (policy->mode == NS_POLICY_INTERLEAVE)
+		at = (uint32_t)(pindex % policy->turns);
+	return ns_policy_pick(policy, ns_topo_slot_of_cpu(current_cpu()), &at);
+}
+
+unsigned
+ns_vm_first_slot(unsigned slot, const struct ns_policy *policy)
+{
+	if (slot != NS_NO_SLOT)
+		return slot;
+	return policy != NULL ? pick(policy, 0) : ns_vm_home();
+}
+
+struct ns_vm_place
+ns_vm_place_in(vm_object_t object, vm_pindex_t pindex, unsigned slot)
+{
+	const struct ns_policy *policy = object->policy;
+
+	if (slot == NS_NO_SLOT && policy != NULL)
+		return (struct ns_vm_place){
+			.order = object->order,
+			.slot = pick(policy, pindex),
+			.policy = policy,
+		};
+	return (struct ns_vm_place){
+		.order = object->order,
+		.slot = slot != NS_NO_SLOT ? slot : object->home,
+		.strict = slot != NS_NO_SLOT,
+	};
+}
+
+unsigned
+ns_vm_order(const struct ns_vm_place *place, unsigned home,
+	    uint8_t order[NS_MAX_SLOTS])
+{
+	order[0] = (uint8_t)home;
+	if (place->strict || ns_topo.nslots == 1)
+		return 1;
+	return ns_policy_order(
+	    place->policy != NULL ? place->policy : &ns_policy, home, order);
 }
 
 unsigned
@@ -91,37 +151,43 @@ from_node(struct ns_vm_node *n, int req, const struct ns_vm_run *run)
 				      : ns_vm_alloc_run(n, req, run);
 }
 
+static ns_noinline struct vm_page *
+spill(const struct ns_vm_place *place, unsigned home, int req,
+      const struct ns_vm_run *run)
+{
+	uint8_t order[NS_MAX_SLOTS];
+	unsigned i, n = ns_vm_order(place, home, order);
+	struct vm_page *m = NULL;
+	struct ns_vm_node *node;
+
+	for (i = 1; m == NULL && i < n; i++) {
+		node = ns_vm_node(order[i], place->order);
+		m = from_node(node, req, run);
+		if (m != NULL)
+			ns_add_relaxed(&node->spilled,
+				       run != NULL ? run->count : 1);
+	}
+	return m;
+}
+
 struct vm_page *
-ns_vm_from(unsigned order, unsigned home, bool strict, int req,
+ns_vm_from(const struct ns_vm_place *place, int req,
 	   const struct ns_vm_run *run)
 {
-	const uint8_t *near;
-	struct ns_vm_node *n;
+	unsigned home = place->slot;
 	struct vm_page *m;
-	unsigned i;
 
 	if (ns_unlikely(is_pager) && (req & VM_ALLOC_NORMAL) != 0)
 		req ^= VM_ALLOC_NORMAL | VM_ALLOC_SYSTEM;
 	if (home == NS_NO_SLOT) {
-		if ((req & NOT_OF_MAGAZINE) == 0 && order == 0 && run == NULL &&
+		if ((req & NOT_OF_MAGAZINE) == 0 && place->order == 0 &&
+		    run == NULL &&
 		    (m = ns_vm_mag_get((req & VM_ALLOC_ZERO) != 0)) != NULL)
 			return m;
 		home = ns_vm_home();
 	}
-	m = from_node(ns_vm_node(home, order), req, run);
-	if (ns_likely(m != NULL) || ns_topo.nslots == 1 || strict)
-		return m;
-	near = ns_topo_order(home);
-	for (i = 1; m == NULL && i < ns_topo.nslots; i++) {
-		if (!ns_policy_permits(near[i]))
-			continue;
-		n = ns_vm_node(near[i], order);
-		m = from_node(n, req, run);
-		if (m != NULL)
-			ns_add_relaxed(&n->spilled,
-				       run != NULL ? run->count : 1);
-	}
-	return m;
+	m = from_node(ns_vm_node(home, place->order), req, run);
+	return ns_likely(m != NULL) ? m : spill(place, home, req, run);
 }
 
 /*
@@ -195,7 +261,7 @@ vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req)
 					  NS_NO_SLOT, req);
 	if (ns_unlikely(ns_vm_init() != 0))
 		return refuse(ENOMEM);
-	return ns_vm_finish(ns_vm_from(0, NS_NO_SLOT, false, req, NULL), req);
+	return ns_vm_finish(ns_vm_from(&anywhere, req, NULL), req);
 }
 
 ns_export vm_page_t
@@ -228,7 +294,10 @@ vm_page_alloc_domain(vm_object_t object, vm_pindex_t pindex, int domain,
 	if ((req & VM_ALLOC_NOOBJ) == 0)
 		return ns_vm_object_alloc("vm_page_alloc_domain", object,
 					  pindex, slot, req);
-	return ns_vm_finish(ns_vm_from(0, slot, true, req, NULL), req);
+	return ns_vm_finish(
+	    ns_vm_from(&(struct ns_vm_place){ .slot = slot, .strict = true },
+		       req, NULL),
+	    req);
 }
 
 /* Pages in a row, from @slot or, NS_NO_SLOT, from where others come from. */
@@ -236,6 +305,8 @@ static vm_page_t
 alloc_run(const char *call, vm_object_t object, vm_pindex_t pindex,
 	  unsigned slot, int req, const struct ns_vm_run *run)
 {
+	struct ns_vm_place place = { .slot = slot,
+				     .strict = slot != NS_NO_SLOT };
 	int error = ns_vm_request_error(object, req);
 	vm_page_t first;
 
@@ -246,7 +317,7 @@ alloc_run(const char *call, vm_object_t object, vm_pindex_t pindex,
 	error = ns_vm_run_error(run, ns_page_size);
 	if (error != 0)
 		return refuse(error);
-	first = ns_vm_from(0, slot, slot != NS_NO_SLOT, req, run);
+	first = ns_vm_from(&place, req, run);
 	for (size_t i = 0; i < run->count && first != NULL; i++)
 		ns_vm_finish(ns_vm_page_of(first->addr + i * ns_page_size),
 			     req);

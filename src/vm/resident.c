@@ -142,6 +142,15 @@ from_cache(vm_object_t object, vm_pindex_t pindex, int req, int *error)
 	return e.page;
 }
 
+static struct vm_page *
+take_page(vm_object_t object, vm_pindex_t pindex, unsigned slot, int req,
+	  const struct ns_vm_run *run)
+{
+	struct ns_vm_place place = ns_vm_place_in(object, pindex, slot);
+
+	return ns_vm_from(&place, req, run);
+}
+
 /* @slot: that node only, or NS_NO_SLOT: as the object has it. */
 vm_page_t
 ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
@@ -170,9 +179,7 @@ ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
 	if (object->segment != NULL)
 		m = ns_vm_segment_take(object, pindex);
 	else
-		m = ns_vm_from(object->order,
-			       slot != NS_NO_SLOT ? slot : object->home,
-			       slot != NS_NO_SLOT, req, NULL);
+		m = take_page(object, pindex, slot, req, NULL);
 	if (m == NULL) {
 		ns_vm_tree_trim(&object->tree, pindex);
 		return refuse(ENOMEM);
@@ -198,9 +205,7 @@ take_run(vm_object_t object, vm_pindex_t pindex, unsigned slot, int req,
 	struct vm_page *m, *first = NULL;
 
 	if (object->segment == NULL)
-		return ns_vm_from(object->order,
-				  slot != NS_NO_SLOT ? slot : object->home,
-				  slot != NS_NO_SLOT, req, run);
+		return take_page(object, pindex, slot, req, run);
 	for (size_t i = 0; i < run->count; i++) {
 		m = ns_vm_segment_take(object, pindex + i);
 		if (m == NULL) {

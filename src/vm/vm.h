@@ -373,12 +373,13 @@ struct vm_object {
 	struct ns_vm_tree tree;
 	vm_pindex_t size; /* [I] pages */
 	unsigned home;    /* [I] slot, or NS_NO_SLOT: the asking thread's */
-	unsigned order;   /* [I] of its pages */
-	struct ns_unit *segment;      /* [I] contiguous: its run; else NULL */
-	struct ns_list parts;         /* [o] contiguous: its chunks */
-	uint64_t resident;            /* [o] pages, cached ones not counted */
-	void *handle;                 /* [I] */
-	const struct pagerops *pager; /* [I] or NULL */
+	const struct ns_policy *policy; /* [I] its own, or NULL */
+	unsigned order;                 /* [I] of its pages */
+	struct ns_unit *segment;        /* [I] contiguous: its run; else NULL */
+	struct ns_list parts;           /* [o] contiguous: its chunks */
+	uint64_t resident;              /* [o] pages, cached ones not counted */
+	void *handle;                   /* [I] */
+	const struct pagerops *pager;   /* [I] or NULL */
 	uint64_t launder_at; /* [a] ms: not before; in a write: UINT64_MAX */
 	uint32_t failures;   /* [a] writes that failed, one after the other */
 	struct ns_list link; /* the list of all objects, under its lock */
@@ -422,9 +423,24 @@ void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
 unsigned ns_vm_home(void);
 bool ns_vm_is_pager(void);
 unsigned ns_vm_slot_of(int domain); /* NS_NO_SLOT: none, or not allowed */
-/* A page from @slot only, or nearest to it; NS_NO_SLOT: to the thread. */
-struct vm_page *ns_vm_from(unsigned order, unsigned slot, bool strict, int req,
+/* Where a page shall come from. */
+struct ns_vm_place {
+	unsigned order;                 /* of the page */
+	unsigned slot;                  /* NS_NO_SLOT: the thread's home */
+	bool strict;                    /* that slot only */
+	const struct ns_policy *policy; /* for other slots; or NULL: the
+					   process's */
+};
+struct vm_page *ns_vm_from(const struct ns_vm_place *place, int req,
 			   const struct ns_vm_run *run);
+/* For a page at @pindex of an object, from @slot or, NS_NO_SLOT, by policy. */
+struct ns_vm_place ns_vm_place_in(vm_object_t object, vm_pindex_t pindex,
+				  unsigned slot);
+/* Where an object with a slot, a policy, or neither has its first page. */
+unsigned ns_vm_first_slot(unsigned slot, const struct ns_policy *policy);
+/* The slots of a place, in the order to be asked; returns how many. */
+unsigned ns_vm_order(const struct ns_vm_place *place, unsigned home,
+		     uint8_t order[NS_MAX_SLOTS]);
 int ns_vm_request_error(vm_object_t object, int req);
 struct vm_page *ns_vm_finish(struct vm_page *m, int req);
 
@@ -473,7 +489,7 @@ bool ns_vm_pick(struct ns_vm_node *n, struct ns_vm_writer *w, bool hard);
 
 /* daemon.c */
 bool ns_vm_daemon_call(bool must);
-bool ns_vm_help(unsigned order, unsigned slot, bool strict);
+bool ns_vm_help(const struct ns_vm_place *place);
 void ns_vm_daemon_fork_child(void);
 
 /* cache.c */

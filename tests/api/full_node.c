@@ -19,6 +19,15 @@ stat_of(int node)
 	return st;
 }
 
+static uint64_t
+spilled(int node)
+{
+	struct kmem_cache_stat st;
+
+	REQUIRE(kmem_cache_stat(cache, node, &st) == 0);
+	return st.spilled;
+}
+
 /* Allocates on node 1 until an object comes from elsewhere. */
 static void
 test_strict_fails_when_full(void)
@@ -47,9 +56,13 @@ test_spill_to_the_nearest(void)
 		    (nearest == 1 || numaslab_distance(1, node) <
 					 numaslab_distance(1, nearest)))
 			nearest = node;
+	CHECK_EQ(spilled(NUMA_NO_NODE), 0);
 	objs[n] = kmem_cache_alloc_node(cache, GFP_KERNEL, 1);
 	REQUIRE(objs[n] != NULL);
 	node = numaslab_node_of(objs[n++]);
+	CHECK_EQ(spilled(node), 1);
+	CHECK_EQ(spilled(NUMA_NO_NODE), 1);
+	CHECK_EQ(spilled(1), 0);
 	CHECK_EQ(numaslab_distance(1, node), numaslab_distance(1, nearest));
 	CHECK(stat_of(node).spilled >= SIZE);
 }

@@ -71,7 +71,7 @@ for text in "${pages[@]}" "${texts[@]}"; do
 	while read -r name; do
 		looked=$((looked + 1))
 		grep -qx "$name" "$tmp/names" ||
-			grep -qw "define $name" "${headers[@]}" ||
+			grep -qE "(define |^	)$name\>" "${headers[@]}" ||
 			bad "${text##*/} names $name, which does not exist"
 	done <"$tmp/used"
 done

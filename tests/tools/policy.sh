@@ -12,12 +12,17 @@ wrong() {
 	[ -z "$out" ] || fail "it ran: $out"
 }
 
-words='expected local, interleave, bind=NODES or preferred=NODE'
+words='expected local, bind, preferred, preferred-many, interleave, '
+words+='weighted-interleave, latency, bandwidth or capacity'
 wrong '' 1 "$words"
 wrong lokal 3 "$words"
 wrong bnid=0 2 "$words"
 wrong local,0 6 'nothing may follow here'
-wrong interleave=0 11 'nothing may follow here'
+wrong interleave= 12 'expected a node number'
+wrong capacity=0 9 'nothing may follow here'
+wrong bind=0@2 7 'only weighted-interleave has weights'
+wrong 'small=local large=interleave:x' 30 'expected a node number'
+wrong 'local threshold=1K' 17 'the least threshold is 64K'
 wrong bind 5 'expected = and a node'
 wrong bind= 6 'expected a node number'
 wrong bind=0,x 8 'expected a node number'
@@ -39,9 +44,16 @@ wrong bind=4 6 'there is no such node'
 wrong bind=0,1,2-4 10 'there is no such node'
 wrong bind=0-1,7,9 10 'there is no such node'
 
-for policy in local interleave bind=0 bind=0,2-3 bind=all preferred=3; do
-	want 0 "$numaslab" run --policy $policy -- sh -c 'echo $NUMASLAB_POLICY'
-	[ "$out" = $policy ] || fail "NUMASLAB_POLICY: $out"
+wrong 'small=local large=bind:1,5' 26 'there is no such node'
+wrong bind=hbm 6 'this process may not use any such node'
+wrong latency 1 'this machine does not tell that of its memory'
+
+for policy in local interleave bind=0 bind=0,2-3 bind=all preferred=3 \
+	capacity interleave:0-2 preferred-many=1,3 weighted-interleave=0@3,1 \
+	bind=allowed 'small=local large=interleave:0-3 threshold=16M'; do
+	want 0 "$numaslab" run --policy "$policy" -- \
+		sh -c 'echo "$NUMASLAB_POLICY"'
+	[ "$out" = "$policy" ] || fail "NUMASLAB_POLICY: $out"
 	said ''
 done
 

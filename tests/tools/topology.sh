@@ -32,7 +32,19 @@ spill order
 0        0    3    1    2
 1        1    3    2    0
 2        2    3    1    0
-3        3    0    1    2'
+3        3    0    1    2
+
+node  kind   capacity  latency       bandwidth
+0     DRAM     953.7M        -     90000 MiB/s
+1     DRAM     953.7M        -     90000 MiB/s
+2     DRAM     953.7M        -     90000 MiB/s
+3     CXL      953.7M        -     60000 MiB/s
+
+preference, by the node of the thread; = is a tie
+0     0=3=1=2
+1     1=3=2=0
+2     2=3=1=0
+3     3=0=1=2'
 
 # A description without sizes.
 want 0 env HWLOC_XMLFILE="$machines/two.xml" NUMASLAB_POLICY=interleave \
@@ -62,6 +74,23 @@ want 0 env NUMASLAB_FAKE_NODES=3 "$numaslab" topology
 shows '^source: NUMASLAB_FAKE_NODES: counted apart, bound to nothing$'
 shows '^2 +22 +21 +10$'
 shows '^1 +1 +2 +0$'
+
+# Tiers, and how their ties are broken; both sizes of blocks.
+"$top/numa-tests/machine" xml hbm >"$work/hbm.xml"
+export HWLOC_XMLFILE=$work/hbm.xml
+want 0 env NUMASLAB_POLICY=bandwidth "$numaslab" topology
+shows '^2 +HBM +256\.0M +120 ns +409600 MiB/s$'
+shows '^1 +3=2 1=0$'
+want 0 env NUMASLAB_POLICY=latency "$numaslab" topology
+shows '^3 +1=0 3=2$'
+want 0 env NUMASLAB_POLICY=weighted-interleave "$numaslab" topology
+shows '^turns 2 3 0 2 3 1 2 3 2 3$'
+want 0 env NUMASLAB_POLICY='small=local large=interleave:hbm threshold=1M' \
+	"$numaslab" topology
+shows '^preference of blocks of 1\.0M or more$'
+shows '^0 +2=3 0=1$'
+shows '^turns 2 3$'
+unset HWLOC_XMLFILE
 
 # This machine, as the kernel has it.
 want 0 "$numaslab" topology

@@ -694,6 +694,7 @@ unswappable(void *arg)
 static void
 helping(void *arg)
 {
+	const struct ns_vm_place home = { .slot = NS_NO_SLOT };
 	struct disk *d = disk_new();
 	vm_pindex_t count;
 	vm_object_t o;
@@ -723,10 +724,10 @@ helping(void *arg)
 	CHECK(d->writes > 0);
 	/* A pager that waits does not call pagers. */
 	vm_pager_thread(true);
-	while (ns_vm_help(0, NS_NO_SLOT, false))
+	while (ns_vm_help(&home))
 		;
 	d->writes = 0;
-	CHECK_EQ(ns_vm_help(0, NS_NO_SLOT, false), false);
+	CHECK_EQ(ns_vm_help(&home), false);
 	CHECK_EQ(d->writes, 0);
 	vm_pager_thread(false);
 	while (vm_page_alloc(NULL, 0, NORMAL) != NULL)
