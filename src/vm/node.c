@@ -232,7 +232,10 @@ void
 ns_vm_note_tight(struct ns_vm_node *n)
 {
 	uint32_t was = ns_load_relaxed(&n->tight), now = was;
+	bool dry = ns_list_empty(&n->fresh);
 
+	if (dry != ns_load_relaxed(&n->dry))
+		ns_store_relaxed(&n->dry, dry);
 	if (ns_vm_held(n) <= n->low)
 		now = was == NS_VM_DRAINED ? was : NS_VM_TIGHT;
 	else if (is_slack(n))
@@ -270,7 +273,7 @@ static struct vm_page *
 alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 {
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
-	bool grew = false, missed = false, is_short;
+	bool grew = false, missed = false, earns = false, is_short, retire;
 	struct vm_page *m = NULL;
 
 	ns_lock(&n->lock);
@@ -280,11 +283,16 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 		m = take_above(n, mark, req, &grew);
 	ns_vm_note_tight(n);
 	if (m != NULL) {
-		ns_vm_mag_fill(n, zero);
+		earns = ns_vm_mag_fill(n, zero);
 		missed = zero && ns_vm_zero_note(n, m);
 	}
 	is_short = ns_vm_is_short(n);
+	retire = is_short && n->earned;
 	ns_unlock(&n->lock);
+	if (ns_unlikely(earns))
+		ns_maint_dirty();
+	if (ns_unlikely(retire))
+		ns_vm_mag_retire(n);
 	if (ns_unlikely(grew)) {
 		ns_maint_poke();
 		/* Missed when the process was too small for a daemon. */

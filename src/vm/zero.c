@@ -48,7 +48,8 @@ ns_vm_zero_wait(struct ns_vm_node *n)
 static void
 set_goal(struct ns_vm_node *n)
 {
-	uint64_t asked = n->zero_asked + ns_vm_mag_zero_given(n);
+	uint64_t asked =
+	    n->zero_asked + ns_vm_mag_zero_given(n) + ns_vm_mag_zero_missed(n);
 
 	if (n->zero_missed)
 		n->zero_want = ns_min(ns_max(2 * n->zero_want, n->intr),
@@ -85,6 +86,7 @@ zero_page(struct ns_vm_node *n, struct vm_page *m)
 	ns_owner_add(&n->zero_made, 1);
 	ns_vm_put(n, c, m);
 	spare = ns_vm_shrink(n, c);
+	ns_vm_note_tight(n);
 	if (spare == NULL)
 		return;
 	ns_unlock(&n->lock);
