@@ -371,6 +371,7 @@ ns_vm_mag_fill(struct ns_vm_node *n, bool zero)
 		return false;
 	at.gate[1] = &n->tight;
 	earned = earn(n, g, zero);
+	ns_vm_prefer(n, zero, at.cpu);
 	while (count(g, zero) < ns_min(max_of(g, zero) / 2, n->keep) &&
 	       !ns_list_empty(list) && ns_vm_held(n) > n->low + n->keep) {
 		m = ns_vm_take(n, zero);

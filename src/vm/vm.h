@@ -98,6 +98,7 @@ struct ns_vm_chunk {
 	uint32_t npages;          /* [I] */
 	uint32_t carved;          /* [a] pages that were ever handed out; [v] */
 	uint32_t nfree;           /* [v] */
+	uint32_t cpu;             /* [v] CPU + 1 that took some last; 0 */
 	struct vm_page *pages;    /* [I] */
 	struct vm_page *dirty;    /* [v] freed pages, the last one first */
 	struct vm_page *zeroed;   /* [v] those known to be zero, likewise */
@@ -325,6 +326,8 @@ struct vm_page *ns_vm_take_nofree(struct ns_vm_node *n);
 void ns_vm_take_at(struct ns_vm_node *n, struct ns_vm_chunk *c, uint32_t first,
 		   uint32_t count);
 struct vm_page *ns_vm_take(struct ns_vm_node *n, bool zero);
+/* What CPU @cpu takes many of next shall be of a chunk of its own, if any. */
+void ns_vm_prefer(struct ns_vm_node *n, bool zero, uint32_t cpu);
 /* m->zero tells which list. */
 void ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m);
 /* A run to give back, once the lock is dropped; NULL: none. */
