@@ -30,7 +30,9 @@
  *    of the node, whose lock others want too, nor were they in another's cache
  *    meanwhile.  What was earned is lost when the node is short of pages that
  *    the pool has not, and when the stack was not used between two visits of
- *    the maintenance thread, which then gives all its pages back.
+ *    the maintenance thread.  That gives the pages back, those of a large
+ *    magazine in use as well: so chunks become free, and pages that threads
+ *    took along to another CPU come back to their neighbours (chunk.c, 8).
  * 7. Where the node knows of no zero page, ZERO requests get dirty ones from
  *    here, and are counted.  But the first after each visit of zero.c's goes to
  *    the node, which calls that.
@@ -92,7 +94,7 @@ fence(const struct ns_vm_magazine *g)
 
 /* Setting up. */
 
-/* The memory of a CPU's stacks of all sizes, of which the k-th is 1/2^k. */
+/* Of a CPU: those of each size take half of what those of the next one do. */
 static size_t
 stacks_size(void)
 {
@@ -467,7 +469,7 @@ is_idle(struct ns_vm_magazine *g)
 static bool
 look_after(struct ns_vm_node *n)
 {
-	bool more = false, earned;
+	bool more = false, earned, idle;
 	struct ns_vm_magazine *g;
 
 	for (uint32_t cpu = 0; cpu < ns_load_relaxed(&ncpus); cpu++) {
@@ -476,10 +478,10 @@ look_after(struct ns_vm_node *n)
 			continue;
 		earned = ns_max(max_of(g, false), max_of(g, true)) >
 			 first_max(n->order);
-		if (!is_idle(g))
-			more |= earned;
-		else if (earned || count(g, false) + count(g, true) > 0)
-			empty(n, g, true);
+		idle = is_idle(g);
+		more |= earned && !idle;
+		if (earned || (idle && count(g, false) + count(g, true) > 0))
+			empty(n, g, idle);
 	}
 	return more;
 }

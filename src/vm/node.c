@@ -31,7 +31,11 @@
  * 6. fork: the handlers hold every node's lock, so the lists are whole in
  *    the child.  A page or chunk that another thread had in hand between two
  *    critical sections is lost to the child: at most one of each a thread.
- * 7. What it gives up: an INTERRUPT request that finds the lock taken sees
+ * 7. A node that was down at the low watermark grows at the next request,
+ *    until its magazines open again, as long as the pool has something.  Else
+ *    a program that needs just as many pages as there are, again and again,
+ *    would take the lock for each of them, for good.
+ * 8. What it gives up: an INTERRUPT request that finds the lock taken sees
  *    only the reserve, and one that finds a page on its way there (being
  *    populated) does not see that page.
  */
@@ -179,6 +183,15 @@ gather(struct ns_vm_node *n)
 		ns_store_relaxed(&n->tight, NS_VM_DRAINED);
 }
 
+/* Do magazines refuse for want of pages that may be had: see 7? */
+static bool
+is_cramped(const struct ns_vm_node *n)
+{
+	uint32_t tight = ns_load_relaxed(&n->tight);
+
+	return (tight == NS_VM_TIGHT || tight == NS_VM_DRAINED) && !n->stuck;
+}
+
 /*
  * NORMAL and SYSTEM: a page while the node holds more than @mark.  The lock
  * is held, and dropped for growing; *grew tells.
@@ -189,6 +202,9 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	bool want_fresh = zero, room = true, drained = false;
 	uint64_t more = ns_vm_count(req), lacks; /* wanted after this one */
+
+	if (ns_unlikely(is_cramped(n)))
+		more = ns_max(more, n->low + n->keep - mark);
 
 	for (;;) {
 		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
@@ -289,8 +305,10 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 	is_short = ns_vm_is_short(n);
 	retire = is_short && n->earned;
 	ns_unlock(&n->lock);
-	if (ns_unlikely(earns))
+	if (ns_unlikely(earns)) {
+		ns_maint_poke();
 		ns_maint_dirty();
+	}
 	if (ns_unlikely(retire))
 		ns_vm_mag_retire(n);
 	if (ns_unlikely(grew)) {
