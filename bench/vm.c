@@ -21,6 +21,9 @@
  *	req_mixed  n plain ones and n of VM_ALLOC_ZERO in turn, and vm_page_free
  *	req_malloc malloc and free of as many bytes
  *
+ * VM_BENCH_HOLD=n has the process hold n pages all the time, as one does that
+ * has been at work for a while.
+ *
  * The others find one of n resident pages at random, by any number of threads:
  *
  *	lookup	   vm_page_lookup, without a lock
@@ -31,6 +34,7 @@
  *instructions
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -198,6 +202,24 @@ release(void *got, int req)
 		vm_page_free(got);
 }
 
+/* Of several threads each has a CPU, as long as there are enough. */
+static void
+pin(const struct gbench *b)
+{
+	int cpu = -1;
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0 ||
+	    CPU_COUNT(&set) < b->threads)
+		return;
+	for (int i = 0; i <= b->thread; i++)
+		while (!CPU_ISSET(++cpu, &set))
+			;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
 /* By turns as @req and as @other say, and freed as @as says. */
 static inline __attribute__((always_inline)) void
 requests(struct gbench *b, int req, int other, int as)
@@ -205,7 +227,11 @@ requests(struct gbench *b, int req, int other, int as)
 	int64_t n = b->arg[0];
 	void *got[MAX_PAGES];
 	int now = req;
+	cpu_set_t all;
 
+	pthread_getaffinity_np(pthread_self(), sizeof(all), &all);
+	if (b->threads > 1)
+		pin(b);
 	gbench_loop_batch(b, n) {
 		for (int64_t i = 0; i < n; i++) {
 			got[i] = request(now);
@@ -217,6 +243,7 @@ requests(struct gbench *b, int req, int other, int as)
 			release(got[i], as);
 		now = now == req ? other : req;
 	}
+	pthread_setaffinity_np(pthread_self(), sizeof(all), &all);
 	gbench_set_items(b, b->iterations);
 }
 
@@ -441,6 +468,10 @@ static const struct gbench_case cases[] = {
 int
 main(int argc, char **argv)
 {
+	const char *hold = getenv("VM_BENCH_HOLD");
+
 	page_size = (size_t)sysconf(_SC_PAGESIZE);
+	for (long i = hold != NULL ? atol(hold) : 0; i > 0; i--)
+		vm_page_alloc(NULL, 0, PLAIN);
 	return gbench_main(argc, argv, cases);
 }

@@ -396,20 +396,29 @@ chunk_of_link(struct ns_list *l, bool fresh)
 void
 ns_vm_prefer(struct ns_vm_node *n, bool zero, uint32_t cpu)
 {
-	struct ns_list *list = zero ? &n->fresh : &n->dirty, *l;
+	struct ns_list *list = zero ? &n->fresh : &n->dirty, *l, *free = NULL;
+	struct ns_vm_chunk *c;
 	unsigned looks = 0;
 
 	ns_list_for_each (l, list) {
-		if (chunk_of_link(l, zero)->cpu == cpu + 1) {
-			ns_list_remove(l);
-			ns_list_push(list, l);
-			return;
-		}
-		if (++looks == FEW)
+		c = chunk_of_link(l, zero);
+		if (c->cpu == cpu + 1)
 			break;
+		if (c->cpu == 0 && free == NULL)
+			free = l;
+		if (++looks == FEW) {
+			l = list;
+			break;
+		}
 	}
-	if (!ns_list_empty(list))
-		chunk_of_link(list->next, zero)->cpu = cpu + 1;
+	if (l == list && free == NULL)
+		return;
+	if (l == list) {
+		l = free;
+		chunk_of_link(l, zero)->cpu = cpu + 1;
+	}
+	ns_list_remove(l);
+	ns_list_push(list, l);
 }
 
 /* A page out of the chunks, fresh or dirty if there is a choice; or NULL. */

@@ -30,12 +30,10 @@
  *    of the node, whose lock others want too, nor were they in another's cache
  *    meanwhile.  What was earned is lost when the node is short of pages that
  *    the pool has not, and when the stack was not used between two visits of
- *    the maintenance thread.  That gives the pages back, those of a large
- *    magazine in use as well: so chunks become free, and pages that threads
- *    took along to another CPU come back to their neighbours (chunk.c, 8).
- * 7. Where the node knows of no zero page, ZERO requests get dirty ones from
- *    here, and are counted.  But the first after each visit of zero.c's goes to
- *    the node, which calls that.
+ *    the maintenance thread, which then gives all its pages back.
+ * 7. Where the node knows of no zero page, or somebody has its lock, ZERO
+ *    requests get dirty ones from here, and are counted.  But the first after
+ *    each visit of zero.c's goes to the node, which calls that.
  * 8. What it gives up: where a few pages in use keep many chunks, the node
  *    stays slack and every request takes its lock.  CPUs from MAG_CPUS on have
  *    no magazine: address space may be limited, and an array for all that a
@@ -263,7 +261,8 @@ pop_dirty(struct ns_vm_magazine *g, struct ns_rseq_stack *at)
 	    ns_container_of(at->gate[1], struct ns_vm_node, tight);
 	struct vm_page *m;
 
-	if (!ns_load_relaxed(&n->dry) || !ns_load_relaxed(&n->zero_missed))
+	if (!ns_load_relaxed(&n->zero_missed) ||
+	    (!ns_load_relaxed(&n->dry) && ns_load_relaxed(&n->lock.word) == 0))
 		return NULL;
 	at->word = &g->word[false];
 	at->entry = ns_load_relaxed(&g->page[false]);
@@ -469,7 +468,7 @@ is_idle(struct ns_vm_magazine *g)
 static bool
 look_after(struct ns_vm_node *n)
 {
-	bool more = false, earned, idle;
+	bool more = false, earned;
 	struct ns_vm_magazine *g;
 
 	for (uint32_t cpu = 0; cpu < ns_load_relaxed(&ncpus); cpu++) {
@@ -478,10 +477,10 @@ look_after(struct ns_vm_node *n)
 			continue;
 		earned = ns_max(max_of(g, false), max_of(g, true)) >
 			 first_max(n->order);
-		idle = is_idle(g);
-		more |= earned && !idle;
-		if (earned || (idle && count(g, false) + count(g, true) > 0))
-			empty(n, g, idle);
+		if (!is_idle(g))
+			more |= earned;
+		else if (earned || count(g, false) + count(g, true) > 0)
+			empty(n, g, true);
 	}
 	return more;
 }

@@ -30,7 +30,8 @@
  *    (zero.c).
  * 6. fork: the handlers hold every node's lock, so the lists are whole in
  *    the child.  A page or chunk that another thread had in hand between two
- *    critical sections is lost to the child: at most one of each a thread.
+ *    critical sections is lost to the child: at most one of each a thread, and
+ *    the cluster that is being zeroed.
  * 7. A node that was down at the low watermark grows at the next request,
  *    until its magazines open again, as long as the pool has something.  Else
  *    a program that needs just as many pages as there are, again and again,
