@@ -428,8 +428,8 @@ hashed_spin(struct gbench *b)
 #define FIND_ARGS \
 	.threads = { 1, 2, 8 }, .args = { GBENCH_LIST("n", 64, MAX_BLOCKS) }
 
-#define COUNT_ARGS                                        \
-	.threads = { 1, 2, 4, 8 }, .iterations = 1 << 13, \
+#define COUNT_ARGS                                  \
+	.threads = { 1, 8 }, .iterations = 1 << 13, \
 	.args = { GBENCH_LIST("n", MAX_BLOCKS) }
 
 #define REQ_ARGS                                               \
