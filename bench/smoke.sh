@@ -73,6 +73,21 @@ python3 "$top_srcdir/bench/caches" --build "$top_builddir" \
     --json "$dir/caches.json" --rounds 1 --time 0.0005 >"$dir/log"
 grep -q '^bulk of 16 / one by one ' "$dir/log" ||
 	fail "caches prints no table"
+python3 "$top_srcdir/bench/pages" --build "$top_builddir" \
+    --json "$dir/pages.json" --rounds 1 --time 0.0005 --blocks 512 \
+    --seconds 0.05 --allocators glibc,numaslab >"$dir/log"
+python3 -c 'import json, sys
+results = json.load(open(sys.argv[1]))["results"]
+assert set(results) == {"requests", "lookup", "pool"}, "parts"
+for part, rows in results.items():
+    for row in rows:
+        assert len(row) == 7 and row[1] >= 0 and row[2] >= 0, (part, row)
+        assert bool(row[4]) == (row[5] in ("held", "NOT HELD")), row
+rows = {row[0]: row for rows in results.values() for row in rows}
+# The table that is compared with takes locks, if they could be counted.
+n = rows.get("locked instructions a lookup, 8 threads")
+assert n is None or (n[1] == 0 and n[2] >= 2), n
+' "$dir/pages.json" || fail "what bench/pages measures is not sane"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 for key in "machine", "commit", "allocators", "results":

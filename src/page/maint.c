@@ -27,7 +27,7 @@
 enum { NONE, BUSY, IDLE };
 
 static uint32_t word; /* [a] */
-bool (*ns_maint_idle)(void);
+bool (*ns_maint_idle[NS_MAINT_LAYERS])(void);
 
 static size_t
 decay_all(void)
@@ -44,9 +44,13 @@ decay_all(void)
 static size_t
 look_after(void)
 {
-	bool (*idle)(void) = ns_load_acquire(&ns_maint_idle);
-	size_t more = idle != NULL && idle();
+	bool (*idle)(void);
+	size_t more = 0;
 
+	for (unsigned i = 0; i < NS_MAINT_LAYERS; i++) {
+		idle = ns_load_acquire(&ns_maint_idle[i]);
+		more += idle != NULL && idle();
+	}
 	return decay_all() + more;
 }
 

@@ -316,12 +316,14 @@ size_t ns_pool_decay(unsigned slot, uint64_t now_ms);
 /* Maintenance (page/maint.c): one thread, started when it is worth it. */
 void ns_maint_poke(void); /* from slow paths that hold no lock */
 void ns_maint_fork_child(void);
+void ns_maint_dirty(void); /* there is something new to look after */
+
 /*
- * [a] Called while memory is retained: the layer above gives back what only it
+ * [a] Called while memory is retained: a layer above gives back what only it
  * knows of.  True: there is more to do.  NULL until that layer wakes up.
  */
-void ns_maint_dirty(void); /* there is something new to look after */
-extern bool (*ns_maint_idle)(void);
+enum ns_maint_layer { NS_MAINT_SLAB, NS_MAINT_VM, NS_MAINT_LAYERS };
+extern bool (*ns_maint_idle[NS_MAINT_LAYERS])(void);
 
 /*
  * fork: slab/fork.c takes every lock.  A sibling layer that it must not know

@@ -43,7 +43,7 @@ wake(void)
 		return -ENOMEM;
 	ns_run_publish(u, NS_KIND_HEAP);
 	ns_key = ns_os_random();
-	ns_store_release(&ns_maint_idle, ns_idle_trim);
+	ns_store_release(&ns_maint_idle[NS_MAINT_SLAB], ns_idle_trim);
 	ns_classes_init((struct ns_depot *)(void *)ns_unit_addr(u), nslots);
 	return 0;
 }

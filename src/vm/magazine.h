@@ -11,26 +11,40 @@
 #include "os/rseq.h"
 #include "vm/vm.h"
 
-#define NS_VM_MAG_PAGES 120u /* in a stack: two fill 32 lines with the rest */
-#define NS_VM_MAG_MAX   512u /* 1 MiB, untouched but for CPUs in use */
+/* CPUs from here on have none: see magazine.c, 8. */
+#define NS_VM_MAG_CPUS  512u
+#define NS_VM_MAG_BYTES (4ul << 20) /* of pages in a stack, at most */
 
+/*
+ * A CPU's pages of one size.  [1] of what there are two of is for zero pages.
+ * A stack's memory is long enough for any max.
+ */
 struct ns_vm_magazine {
 	uint32_t lock;           /* [a] 0, or 1: taken, and closed */
 	uint16_t home;           /* [a] its slot + 1; 0: not known; or NONE */
-	uint32_t max;            /* [a] pages in a stack; set before home */
+	bool shed[2];            /* [a] was full since it was filled last */
 	uint32_t *tight;         /* [a] the node's; NULL: not for sequences */
-	struct ns_window window; /* [a] the node's; size 0: likewise */
-	uint64_t word[2];        /* [a] os/rseq.h; [1]: zero pages */
+	uint64_t word[2];        /* [a] os/rseq.h */
+	void **page[2];          /* [a] by sequences, or under the lock */
+	uint32_t max[2];         /* [a] pages; written [v], or under the lock */
+	struct ns_window window; /* [a] the node's; size 0: not for sequences */
 	uint64_t taken;          /* [a] zero pages popped but not given */
-	void *page[2][NS_VM_MAG_PAGES]; /* by sequences, or under the lock */
+	uint64_t missed;         /* [a] dirty pages given for zero ones */
+	uint64_t seen[2];        /* the maintenance thread's: the words */
 } __attribute__((aligned(NS_CACHELINE)));
-_Static_assert(sizeof(struct ns_vm_magazine) == 32 * NS_CACHELINE, "no hole");
+_Static_assert(sizeof(struct ns_vm_magazine) == 2 * NS_CACHELINE, "no hole");
 
-extern struct ns_vm_magazine ns_vm_magazines[NS_VM_MAG_MAX];
+extern struct ns_vm_magazine ns_vm_magazines[NS_VM_ORDERS * NS_VM_MAG_CPUS];
+
+ns_inline struct ns_vm_magazine *
+ns_vm_mag(uint32_t cpu, unsigned order)
+{
+	return &ns_vm_magazines[order * NS_VM_MAG_CPUS + cpu];
+}
 
 /* The CPU's that the thread is on just now, or NULL; *at but for the gates. */
 ns_inline struct ns_vm_magazine *
-ns_vm_mag_mine(struct ns_rseq_stack *at, bool zero)
+ns_vm_mag_mine(struct ns_rseq_stack *at, unsigned order, bool zero)
 {
 	struct ns_vm_magazine *g;
 
@@ -38,13 +52,14 @@ ns_vm_mag_mine(struct ns_rseq_stack *at, bool zero)
 	if (ns_unlikely(at->area == NULL))
 		return NULL;
 	at->cpu = ns_load_relaxed(at->area);
-	if (ns_unlikely(at->cpu >= NS_VM_MAG_MAX))
+	if (ns_unlikely(at->cpu >= NS_VM_MAG_CPUS))
 		return NULL;
-	g = &ns_vm_magazines[at->cpu];
+	g = ns_vm_mag(at->cpu, order);
 	at->gate[0] = &g->lock;
-	at->gate[1] = ns_load_relaxed(&g->tight);
+	/* The rest of it was set before. */
+	at->gate[1] = ns_load_acquire(&g->tight);
 	at->word = &g->word[zero];
-	at->entry = g->page[zero];
+	at->entry = ns_load_relaxed(&g->page[zero]);
 	return g;
 }
 
@@ -56,7 +71,7 @@ ns_vm_mag_pop(bool zero)
 	struct ns_rseq_stack at;
 	struct vm_page *m;
 
-	if (ns_unlikely(ns_vm_mag_mine(&at, zero) == NULL ||
+	if (ns_unlikely(ns_vm_mag_mine(&at, 0, zero) == NULL ||
 			at.gate[1] == NULL))
 		return NULL;
 	m = ns_rseq_pop(&at);
@@ -83,7 +98,7 @@ ns_inline bool
 ns_vm_mag_push(struct vm_page *m, bool zero)
 {
 	struct ns_rseq_stack at;
-	struct ns_vm_magazine *g = ns_vm_mag_mine(&at, zero);
+	struct ns_vm_magazine *g = ns_vm_mag_mine(&at, 0, zero);
 	const struct ns_unit *u;
 	uint8_t was;
 
@@ -94,7 +109,7 @@ ns_vm_mag_push(struct vm_page *m, bool zero)
 	was = m->zero;
 	m->zero = zero;
 	ns_store_relaxed(&m->state, NS_VM_SPARE);
-	if (ns_likely(ns_rseq_push(&at, ns_load_relaxed(&g->max), m)))
+	if (ns_likely(ns_rseq_push(&at, ns_load_relaxed(&g->max[zero]), m)))
 		return true;
 	m->zero = was;
 	ns_store_relaxed(&m->state, NS_VM_ALLOCATED);

@@ -30,8 +30,13 @@
  *    (zero.c).
  * 6. fork: the handlers hold every node's lock, so the lists are whole in
  *    the child.  A page or chunk that another thread had in hand between two
- *    critical sections is lost to the child: at most one of each a thread.
- * 7. What it gives up: an INTERRUPT request that finds the lock taken sees
+ *    critical sections is lost to the child: at most one of each a thread, and
+ *    the cluster that is being zeroed.
+ * 7. A node that was down at the low watermark grows at the next request,
+ *    until its magazines open again, as long as the pool has something.  Else
+ *    a program that needs just as many pages as there are, again and again,
+ *    would take the lock for each of them, for good.
+ * 8. What it gives up: an INTERRUPT request that finds the lock taken sees
  *    only the reserve, and one that finds a page on its way there (being
  *    populated) does not see that page.
  */
@@ -179,6 +184,15 @@ gather(struct ns_vm_node *n)
 		ns_store_relaxed(&n->tight, NS_VM_DRAINED);
 }
 
+/* Do magazines refuse for want of pages that may be had: see 7? */
+static bool
+is_cramped(const struct ns_vm_node *n)
+{
+	uint32_t tight = ns_load_relaxed(&n->tight);
+
+	return (tight == NS_VM_TIGHT || tight == NS_VM_DRAINED) && !n->stuck;
+}
+
 /*
  * NORMAL and SYSTEM: a page while the node holds more than @mark.  The lock
  * is held, and dropped for growing; *grew tells.
@@ -189,6 +203,9 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
 	bool want_fresh = zero, room = true, drained = false;
 	uint64_t more = ns_vm_count(req), lacks; /* wanted after this one */
+
+	if (ns_unlikely(is_cramped(n)))
+		more = ns_max(more, n->low + n->keep - mark);
 
 	for (;;) {
 		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
@@ -232,7 +249,10 @@ void
 ns_vm_note_tight(struct ns_vm_node *n)
 {
 	uint32_t was = ns_load_relaxed(&n->tight), now = was;
+	bool dry = ns_list_empty(&n->fresh);
 
+	if (dry != ns_load_relaxed(&n->dry))
+		ns_store_relaxed(&n->dry, dry);
 	if (ns_vm_held(n) <= n->low)
 		now = was == NS_VM_DRAINED ? was : NS_VM_TIGHT;
 	else if (is_slack(n))
@@ -270,7 +290,7 @@ static struct vm_page *
 alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 {
 	bool zero = (req & VM_ALLOC_ZERO) != 0;
-	bool grew = false, missed = false, is_short;
+	bool grew = false, missed = false, earns = false, is_short, retire;
 	struct vm_page *m = NULL;
 
 	ns_lock(&n->lock);
@@ -280,11 +300,18 @@ alloc_above(struct ns_vm_node *n, uint32_t mark, int req)
 		m = take_above(n, mark, req, &grew);
 	ns_vm_note_tight(n);
 	if (m != NULL) {
-		ns_vm_mag_fill(n, zero);
+		earns = ns_vm_mag_fill(n, zero);
 		missed = zero && ns_vm_zero_note(n, m);
 	}
 	is_short = ns_vm_is_short(n);
+	retire = is_short && n->earned;
 	ns_unlock(&n->lock);
+	if (ns_unlikely(earns)) {
+		ns_maint_poke();
+		ns_maint_dirty();
+	}
+	if (ns_unlikely(retire))
+		ns_vm_mag_retire(n);
 	if (ns_unlikely(grew)) {
 		ns_maint_poke();
 		/* Missed when the process was too small for a daemon. */

@@ -180,9 +180,9 @@ ns_vm_from(const struct ns_vm_place *place, int req,
 	if (ns_unlikely(is_pager) && (req & VM_ALLOC_NORMAL) != 0)
 		req ^= VM_ALLOC_NORMAL | VM_ALLOC_SYSTEM;
 	if (home == NS_NO_SLOT) {
-		if ((req & NOT_OF_MAGAZINE) == 0 && place->order == 0 &&
-		    run == NULL &&
-		    (m = ns_vm_mag_get((req & VM_ALLOC_ZERO) != 0)) != NULL)
+		if ((req & NOT_OF_MAGAZINE) == 0 && run == NULL &&
+		    (m = ns_vm_mag_get(place->order,
+				       (req & VM_ALLOC_ZERO) != 0)) != NULL)
 			return m;
 		home = ns_vm_home();
 	}
@@ -371,12 +371,10 @@ assert_zero(const char *call, const struct vm_page *m)
 static ns_noinline void
 free_page(const char *call, struct vm_page *m, bool zero)
 {
-	struct ns_vm_chunk *c = ns_vm_chunk_of(call, m);
-
+	ns_vm_chunk_of(call, m);
 	if (ns_load_relaxed(&m->object) != NULL)
 		ns_vm_leave(call, m);
-	if (c->order != 0 || m->fixed || !ns_vm_may_free(m) ||
-	    !ns_vm_mag_put(m, zero))
+	if (m->fixed || !ns_vm_may_free(m) || !ns_vm_mag_put(m, zero))
 		ns_vm_free(m, zero);
 	ns_vm_freed();
 }

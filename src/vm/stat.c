@@ -9,9 +9,11 @@ void
 ns_vm_stat(unsigned node, struct ns_vm_stat *st)
 {
 	struct ns_vm_node *n = &ns_vm_nodes[node];
+	uint64_t given;
 
 	ns_lock(&n->qlock);
 	ns_lock(&n->lock);
+	given = ns_vm_mag_zero_given(n);
 	*st = (struct ns_vm_stat){
 		.pages = n->npages,
 		.free = n->nfree + ns_vm_mag_pages(n) + n->zeroing,
@@ -22,8 +24,8 @@ ns_vm_stat(unsigned node, struct ns_vm_stat *st)
 		.low = n->low,
 		.interrupt = n->intr,
 		.target = ns_vm_target(n),
-		.zero_asked = n->zero_asked + ns_vm_mag_zero_given(n),
-		.zero_given = n->zero_given + ns_vm_mag_zero_given(n),
+		.zero_asked = n->zero_asked + given + ns_vm_mag_zero_missed(n),
+		.zero_given = n->zero_given + given,
 		.zero_made = n->zero_made,
 		.zero_want = n->zero_want,
 		.zeroed = n->nzeroed,

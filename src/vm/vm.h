@@ -98,6 +98,7 @@ struct ns_vm_chunk {
 	uint32_t npages;          /* [I] */
 	uint32_t carved;          /* [a] pages that were ever handed out; [v] */
 	uint32_t nfree;           /* [v] */
+	uint32_t cpu;             /* [v] CPU + 1 that took some last; 0 */
 	struct vm_page *pages;    /* [I] */
 	struct vm_page *dirty;    /* [v] freed pages, the last one first */
 	struct vm_page *zeroed;   /* [v] those known to be zero, likewise */
@@ -174,23 +175,26 @@ struct ns_vm_work {
  * pool that chunks come from is common to the sizes.
  */
 struct ns_vm_node {
-	struct ns_lock lock;   /* NS_RANK_VM: [v] */
-	uint32_t slot;         /* [I] */
-	uint32_t order;        /* [I] of its pages */
-	size_t page_size;      /* [I] bytes */
-	uint32_t intr;         /* [I] interrupt watermark, in pages */
-	uint32_t low;          /* [I] low watermark */
-	uint32_t keep;         /* [I] above low: see chunk.c */
-	uint32_t max_units;    /* [I] of a chunk: an extent, or 1/16 node */
-	uint32_t used;         /* [a] set by the first request */
-	uint32_t tight;        /* [a] enum ns_vm_tight */
+	uint32_t slot;      /* [I] */
+	uint32_t order;     /* [I] of its pages */
+	size_t page_size;   /* [I] bytes */
+	uint32_t intr;      /* [I] interrupt watermark, in pages */
+	uint32_t low;       /* [I] low watermark */
+	uint32_t keep;      /* [I] above low: see chunk.c */
+	uint32_t max_units; /* [I] of a chunk: an extent, or 1/16 node */
+	uint32_t used;      /* [a] set by the first request */
+	uint32_t tight;     /* [a] enum ns_vm_tight */
+	bool dry;           /* [a] no page here is known to be zero */
+	bool zero_missed;   /* [a] a ZERO request got another since; [v] */
+	/* What is above is read for every page, what is below written. */
+	struct ns_lock lock __attribute__((aligned(NS_CACHELINE)));
+	/* NS_RANK_VM: [v] */
 	uint64_t eased;        /* [v] how often tight has become easy */
 	uint64_t nfree;        /* [v] free pages in chunks */
 	uint64_t npages;       /* [v] pages in chunks, all states */
 	uint64_t nzeroed;      /* [v] free pages that are zero and not fresh */
 	uint64_t zero_want;    /* [v] as many shall be: zero.c */
 	uint64_t zero_seen;    /* [v] zero_asked, at zero.c's last visit */
-	bool zero_missed;      /* [a] a ZERO request got another since; [v] */
 	uint32_t zeroing;      /* [a] pages being zeroed; written [v] */
 	struct ns_list dirty;  /* [v] chunks with free pages to use first */
 	struct ns_list fresh;  /* [v] chunks with pages known to be zero */
@@ -202,6 +206,7 @@ struct ns_vm_node {
 	uint64_t ncached;           /* [v] */
 	uint64_t reclaimed; /* [v] cached pages that lost their contents */
 	bool stuck;         /* [v] the pool had nothing, when last asked */
+	bool earned;        /* [v] a magazine may hold more than at first */
 	bool behind;        /* [d] see pageout.c */
 	struct ns_vm_record *records[NS_VM_KINDS]; /* [v] free ones */
 	uint64_t zero_asked;   /* [a] written under [v], as the next */
@@ -321,6 +326,8 @@ struct vm_page *ns_vm_take_nofree(struct ns_vm_node *n);
 void ns_vm_take_at(struct ns_vm_node *n, struct ns_vm_chunk *c, uint32_t first,
 		   uint32_t count);
 struct vm_page *ns_vm_take(struct ns_vm_node *n, bool zero);
+/* What CPU @cpu takes many of next shall be of a chunk of its own, if any. */
+void ns_vm_prefer(struct ns_vm_node *n, bool zero, uint32_t cpu);
 /* m->zero tells which list. */
 void ns_vm_put(struct ns_vm_node *n, struct ns_vm_chunk *c, struct vm_page *m);
 /* A run to give back, once the lock is dropped; NULL: none. */
@@ -528,14 +535,17 @@ ns_vm_count(int req)
 
 /* magazine.c */
 void ns_vm_mag_init(void);
-struct vm_page *ns_vm_mag_get(bool zero);
+struct vm_page *ns_vm_mag_get(unsigned order, bool zero);
 bool ns_vm_mag_put(struct vm_page *m, bool zero);
-void ns_vm_mag_fill(struct ns_vm_node *n, bool zero);
+bool ns_vm_mag_fill(struct ns_vm_node *n, bool zero);
 void ns_vm_mag_drain(struct ns_vm_node *n);
+void ns_vm_mag_retire(struct ns_vm_node *n);
 void ns_vm_mag_slacken(struct ns_vm_node *n);
 struct vm_page *ns_vm_mag_rob(const struct ns_vm_node *n);
+bool ns_vm_mag_idle(void);
 uint64_t ns_vm_mag_pages(const struct ns_vm_node *n);
 uint64_t ns_vm_mag_zero_given(const struct ns_vm_node *n);
+uint64_t ns_vm_mag_zero_missed(const struct ns_vm_node *n);
 void ns_vm_mag_fork_child(void);
 
 /* reserve.c */

@@ -9,16 +9,17 @@
  *    from one cluster up to ZERO_BYTES; one without a single ZERO request
  *    since the last, some time ago, halves it.  A node that nobody asks for
  * zeros wants none.
- * 3. It zeroes one page at a time, without the node's lock, while the node
+ * 3. It zeroes a cluster at a time, without the node's lock, while the node
  *    holds low + keep pages.  A request that would fail meanwhile waits for
- *    that page, as it drains the magazines; an INTERRUPT request does not.
+ *    those pages, as it drains the magazines; an INTERRUPT request does not.
  */
 #include "vm/vm.h"
 
 #include <string.h>
 
 #define ZERO_BYTES (8ul << 20) /* what one core zeroes in a millisecond */
-#define DUE_MS     250u        /* between visits that nobody called for */
+#define BATCH      (NS_VM_CLUSTER >> 12)
+#define DUE_MS     250u /* between visits that nobody called for */
 
 /* Counts a ZERO request that got @m.  True: the first miss, call.  [v] */
 bool
@@ -48,7 +49,8 @@ ns_vm_zero_wait(struct ns_vm_node *n)
 static void
 set_goal(struct ns_vm_node *n)
 {
-	uint64_t asked = n->zero_asked + ns_vm_mag_zero_given(n);
+	uint64_t asked =
+	    n->zero_asked + ns_vm_mag_zero_given(n) + ns_vm_mag_zero_missed(n);
 
 	if (n->zero_missed)
 		n->zero_want = ns_min(ns_max(2 * n->zero_want, n->intr),
@@ -59,48 +61,62 @@ set_goal(struct ns_vm_node *n)
 	ns_store_relaxed(&n->zero_missed, false);
 }
 
-/* A dirty page to zero, if the node wants one and can spare it.  [v] */
-static struct vm_page *
-next_page(struct ns_vm_node *n)
+/* Dirty pages to zero, as many as the node wants and can spare.  [v] */
+static unsigned
+next_pages(struct ns_vm_node *n, struct vm_page **page)
 {
-	if (n->nzeroed >= n->zero_want || ns_list_empty(&n->dirty) ||
-	    ns_vm_held(n) <= n->low + n->keep)
-		return NULL;
-	return ns_vm_take(n, false);
+	unsigned most = (unsigned)ns_max(NS_VM_CLUSTER / n->page_size, 1), i;
+
+	for (i = 0; i < ns_min(most, BATCH); i++) {
+		if (n->nzeroed + i >= n->zero_want ||
+		    ns_list_empty(&n->dirty) ||
+		    ns_vm_held(n) <= n->low + n->keep)
+			break;
+		page[i] = ns_vm_take(n, false);
+	}
+	return i;
 }
 
-/* The lock is held, and dropped while the page is zeroed. */
+/* The lock is held, and dropped while the pages are zeroed. */
 static void
-zero_page(struct ns_vm_node *n, struct vm_page *m)
+zero_pages(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 {
-	struct ns_vm_chunk *c = ns_vm_chunk_of("zero", m);
 	struct ns_unit *spare;
+	struct ns_vm_chunk *c;
+	unsigned i;
 
-	ns_owner_add(&n->zeroing, 1);
+	ns_owner_add(&n->zeroing, count);
 	ns_unlock(&n->lock);
-	memset(m->addr, 0, n->page_size);
-	m->zero = 1;
+	for (i = 0; i < count; i++) {
+		memset(page[i]->addr, 0, n->page_size);
+		page[i]->zero = 1;
+	}
 	ns_lock(&n->lock);
-	ns_owner_add(&n->zeroing, -1u);
-	ns_owner_add(&n->zero_made, 1);
-	ns_vm_put(n, c, m);
-	spare = ns_vm_shrink(n, c);
-	if (spare == NULL)
-		return;
-	ns_unlock(&n->lock);
-	ns_vm_give_back(spare);
-	ns_lock(&n->lock);
+	ns_owner_add(&n->zeroing, -count);
+	ns_owner_add(&n->zero_made, count);
+	for (i = 0; i < count; i++) {
+		c = ns_vm_chunk_of("zero", page[i]);
+		ns_vm_put(n, c, page[i]);
+		spare = ns_vm_shrink(n, c);
+		if (spare == NULL)
+			continue;
+		ns_unlock(&n->lock);
+		ns_vm_give_back(spare);
+		ns_lock(&n->lock);
+	}
+	ns_vm_note_tight(n);
 }
 
 static void
 visit(struct ns_vm_node *n)
 {
-	struct vm_page *m;
+	struct vm_page *page[BATCH];
+	unsigned count;
 
 	ns_lock(&n->lock);
 	set_goal(n);
-	while ((m = next_page(n)) != NULL)
-		zero_page(n, m);
+	while ((count = next_pages(n, page)) > 0)
+		zero_pages(n, page, count);
 	ns_unlock(&n->lock);
 }
 
