@@ -169,7 +169,7 @@ reclaim(struct scan *s, struct vm_page *m)
 		ns_vm_to_cache(s->object, m);
 	} else {
 		ns_vm_leave("pageout", m);
-		ns_vm_free(m, false);
+		ns_vm_free("pageout", m, false);
 	}
 	ns_owner_add(&s->n->work.reclaimed, 1);
 	return true;
