@@ -80,6 +80,15 @@ answer(const char *op, const struct vm_page *m, int status, bool pends)
 
 /* Reading. */
 
+/* @n, but not less than 0 and not more than there are. */
+static int
+limit(int n, vm_pindex_t most)
+{
+	if (n <= 0)
+		return 0;
+	return (vm_pindex_t)n < most ? n : (int)most;
+}
+
 static bool
 has_page(vm_object_t object, vm_pindex_t pindex, int *before, int *after)
 {
@@ -95,8 +104,8 @@ has_page(vm_object_t object, vm_pindex_t pindex, int *before, int *after)
 		*before = *after = 0;
 		return false;
 	}
-	*before = (int)ns_min((vm_pindex_t)ns_max(*before, 0), pindex);
-	*after = (int)ns_min((vm_pindex_t)ns_max(*after, 0), last - pindex);
+	*before = limit(*before, pindex);
+	*after = limit(*after, last - pindex);
 	return true;
 }
 
@@ -117,7 +126,7 @@ begin_read(struct vm_page *m)
 {
 	int now = ns_load_relaxed(&m->flags) & (PG_VALID | PG_DIRTY);
 
-	ns_vm_set_flags(m, now << NS_VM_WAS, NS_VM_WAS_MASK);
+	ns_vm_set_flags(m, now << NS_VM_WAS, 0); /* none of them is set yet */
 }
 
 static void
@@ -195,12 +204,13 @@ static void
 limit_extra(vm_object_t object, vm_page_t *ma, int count, int *before,
 	    int *after)
 {
-	int has[2], none, room = (int)ROW_MAX - count;
+	int has[2], none, room = (int)ROW_MAX - limit(count, ROW_MAX);
 
 	has_page(object, ma[0]->pindex, &has[0], &none);
 	has_page(object, ma[count - 1]->pindex, &none, &has[1]);
-	*after = ns_max(ns_min(ns_min(*after, has[1]), room), 0);
-	*before = ns_max(ns_min(ns_min(*before, has[0]), room - *after), 0);
+	*after = limit(limit(*after, (vm_pindex_t)has[1]), (vm_pindex_t)room);
+	*before = limit(limit(*before, (vm_pindex_t)has[0]),
+			(vm_pindex_t)(room - *after));
 }
 
 static int

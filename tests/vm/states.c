@@ -28,14 +28,10 @@
  * or, a digit or a small letter, the rule in the line that it died with.  What
  * a release build does not look at is in a second row.
  */
+#include "tests/vm/cell.h"
 #include "tests/vm/disk.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #define N  VM_ALLOC_NORMAL
 #define AT 5
@@ -61,28 +57,25 @@ static const char *const names[STATES] = { "fresh",   "valid",  "dirty",
 					   "laundry", "sbusy",  "idle",
 					   "cached",  "freed",  "loose" };
 
-static const struct {
-	char letter;
-	const char *text;
-} rules[] = {
-	{ 'f', ": it is free\n" },
-	{ 'c', ": it is cached\n" },
-	{ 'o', ": it is in no object\n" },
-	{ 'i', ": it is in an object\n" },
-	{ 'x', ": it is not exclusively busy\n" },
-	{ 's', ": it is not shared\n" },
-	{ 'b', ": it is busy\n" },
-	{ 'e', ": it is exclusively busy\n" },
-	{ 'n', ": it is not busy\n" },
-	{ 'k', ": it is neither busy nor wired, nor its object locked\n" },
-	{ 'd', ": it is dirty\n" },
-	{ 'w', ": it is wired\n" },
-	{ 'u', ": it is not wired\n" },
-	{ 't', ": it is at that index already\n" },
-	{ 'g', ": it is not being written\n" },
-	{ 'q', ": a page without object goes on PQ_NONE only\n" },
-	{ 'h', ": it is not next in the object\n" },
-	{ 'l', ": it is not before that index\n" },
+static const struct cell_rule rules[] = {
+	{ 'f', "it is free" },
+	{ 'c', "it is cached" },
+	{ 'o', "it is in no object" },
+	{ 'i', "it is in an object" },
+	{ 'x', "it is not exclusively busy" },
+	{ 's', "it is not shared" },
+	{ 'b', "it is busy" },
+	{ 'e', "it is exclusively busy" },
+	{ 'n', "it is not busy" },
+	{ 'k', "it is neither busy nor wired, nor its object locked" },
+	{ 'd', "it is dirty" },
+	{ 'w', "it is wired" },
+	{ 'u', "it is not wired" },
+	{ 't', "it is at that index already" },
+	{ 'g', "it is not being written" },
+	{ 'q', "a page without object goes on PQ_NONE only" },
+	{ 'h', "it is not next in the object" },
+	{ 'l', "it is not before that index" },
 };
 
 static vm_object_t o, p; /* the page's, and another */
@@ -398,24 +391,6 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-/* Whoever sleeps calls futex(2): nobody else is here. */
-static void
-die_asleep(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = { NS_ARRAY_LEN(code), code };
-
-	signal(SIGSYS, SIG_DFL);
-	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0);
-}
-
 static void
 cell(void *arg)
 {
@@ -440,41 +415,12 @@ cell(void *arg)
 	fprintf(stderr, "%c", got);
 }
 
-/* The letter of a cell, '?' if it is none. */
-static int
-letter(const struct row *row, int status, const char *text)
-{
-	char head[64];
-
-	if (status == 0)
-		return text[0] != '\0' && text[1] == '\0' ? text[0] : '?';
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		return 'Z';
-	snprintf(head, sizeof(head), "numaslab: %s: page ", row->call);
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT ||
-	    strncmp(text, head, strlen(head)) != 0)
-		return '?';
-	for (size_t i = 0; i < NS_ARRAY_LEN(rules); i++)
-		if (strstr(text, rules[i].text) != NULL)
-			return rules[i].letter;
-	return '?';
-}
-
 static void
 check_row(const struct row *row, const char *want)
 {
-	char got[STATES + 1] = "";
-	struct test_output text;
-
-	for (state = 0; state < STATES; state++) {
-		int status = run_child(cell, (void *)row, &text);
-
-		got[state] = (char)letter(row, status, text.text);
-		CHECK_MSG(got[state] == want[state],
-			  "%s of a page that is %s: %c, not %c; status 0x%x %s",
-			  row->call, names[state], got[state], want[state],
-			  (unsigned)status, text.text);
-	}
+	for (state = 0; state < STATES; state++)
+		check_cell(row->call, names[state], cell, (void *)row, rules,
+			   NS_ARRAY_LEN(rules), want[state]);
 }
 
 int
