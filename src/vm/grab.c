@@ -6,9 +6,11 @@
  * busy word (busy.c), for memory on a word that every free changes while
  * somebody waits.  A waiter counts itself before it tries, and a try takes the
  * lock of each node it asks; so a page that is freed after the try is freed by
- * a thread that sees the waiter.  Memory that the pool gets back wakes nobody:
- * a sleep ends after some time in any case.  Instead of sleeping a thread makes
- * pages available itself if it can (ns_vm_help).
+ * a thread that sees the waiter.  The same goes for pages that come back out of
+ * a magazine, or out of somebody's hand (tests/model/wait.pml).  Memory that
+ * the pool gets back wakes nobody: a sleep ends after some time in any case.
+ * Instead of sleeping a thread makes pages available itself if it can
+ * (ns_vm_help).
  */
 #include "vm/check.h"
 
@@ -317,9 +319,11 @@ can_be_had(unsigned order, unsigned slot)
 	vm_page_t m = ns_vm_from(order, slot, false,
 				 VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ, NULL);
 
-	if (m != NULL)
-		ns_vm_free("vm_wait", m, m->zero != 0);
-	return m != NULL;
+	if (m == NULL)
+		return false;
+	ns_vm_free("vm_wait", m, m->zero != 0);
+	ns_vm_freed();
+	return true;
 }
 
 ns_export void

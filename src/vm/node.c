@@ -411,6 +411,8 @@ ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 		ns_unlock(&n->lock);
 		ns_vm_give_back(spare);
 	}
+	/* Who found none meanwhile may sleep already. */
+	ns_vm_freed();
 }
 
 void

@@ -409,6 +409,7 @@ try_grow(struct ns_vm_node *n)
 	ns_lock(&n->lock);
 	n->stuck = false;
 	ns_unlock(&n->lock);
+	ns_vm_freed();
 }
 
 /* Works off what a node is behind with, but for what must be written.  [d] */

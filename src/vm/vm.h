@@ -209,7 +209,7 @@ struct ns_vm_node {
 	struct ns_vm_record *records[NS_VM_KINDS]; /* [v] free ones */
 	uint64_t zero_asked;   /* [a] written under [v], as the next */
 	uint64_t zero_given;   /* [a] */
-	uint64_t zero_made;    /* [v] pages that zero.c zeroed */
+	uint64_t zero_made;    /* [a] pages that zero.c zeroed; written [v] */
 	uint64_t spilled;      /* [a] pages from here asked of another node */
 	uint64_t denied;       /* [a] requests that found nothing here */
 	uint64_t from_reserve; /* [a] */
