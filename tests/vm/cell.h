@@ -4,7 +4,7 @@
  *
  * A cell runs in a process of its own and says what it is by one letter on
  * standard error, or dies with a line that names the call and the rule that
- * was broken, which has a letter, too.  Whoever would sleep calls futex(2),
+ * was broken, which has a letter, too.  Whoever would sleep waits in futex(2),
  * and dies of that, where a lone thread could not be woken.
  */
 #ifndef VM_CELL_H
@@ -13,6 +13,7 @@
 #include "tests/vm/vm_test.h"
 
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -32,7 +33,11 @@ die_asleep(void)
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[1])),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FUTEX_CMD_MASK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FUTEX_WAIT, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
