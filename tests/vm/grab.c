@@ -145,6 +145,12 @@ grabbing(void *arg)
 	CHECK(vm_page_xbusied(m) && all_zero(vm_page_addr(m), ns_page_size));
 	CHECK_ERRNO(vm_page_grab(o, 0, N | VM_ALLOC_NOWAIT), NULL, EBUSY);
 	vm_page_busy_downgrade(m);
+	/* A request that is none is so for a page that is there, too. */
+	CHECK_ERRNO(vm_page_grab(o, 0, VM_ALLOC_SBUSY), NULL, EINVAL);
+	CHECK_ERRNO(vm_page_grab(o, 0, N | VM_ALLOC_SYSTEM | VM_ALLOC_SBUSY),
+		    NULL, EINVAL);
+	CHECK_ERRNO(vm_page_grab(o, 0, N | VM_ALLOC_SBUSY | VM_ALLOC_NOBUSY),
+		    NULL, EINVAL);
 	CHECK_EQ(vm_page_grab(o, 0, N | VM_ALLOC_SBUSY | VM_ALLOC_WIRED), m);
 	CHECK(vm_page_wired(m));
 	vm_page_unwire(m, PQ_NONE);
