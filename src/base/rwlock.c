@@ -28,8 +28,7 @@ self(void)
 }
 
 #ifdef NS_DEBUG
-#define HELD_MAX 8u /* thread-local storage is scarce (tests/meta/symbols.sh) \
-		     */
+#define HELD_MAX 8u /* thread-local storage is scarce */
 
 static __thread const struct ns_rwlock *held[HELD_MAX];
 static __thread unsigned nheld, nlost;
