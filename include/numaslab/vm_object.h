@@ -7,13 +7,14 @@
  * a cached page (vm_page_cache).  An index costs nothing until it is used.
  *
  * Each object has a lock for many readers or one writer, which the program
- * takes and holds.  A thread must not take it for reading twice at once, and
- * takes the locks of several objects in an order of the program's own.  A
+ * takes and holds.  A thread that has it must not take it again, and takes
+ * the locks of several objects in an order of the program's own.  A
  * thread that calls fork(2) may hold it for writing, not for reading; in the
  * child it is held by no other thread.
  *
- * Names and meaning of the locks are those of FreeBSD's vm/vm_object.h.  An
- * unlock of a lock that is not held aborts with one line on standard error.
+ * Names and meaning of the locks are those of FreeBSD's vm/vm_object.h.  Who
+ * breaks a rule named below aborts with one line on standard error; where
+ * nothing is corrupted and it would cost something, in a debug build only.
  */
 #ifndef NUMASLAB_VM_OBJECT_H
 #define NUMASLAB_VM_OBJECT_H
@@ -72,8 +73,9 @@ vm_object_t vm_object_create(const struct vm_object_attr *attr);
  *
  * The caller does not hold its lock, and nobody else uses the object any
  * more, in lookups neither.  Sleeps for pages that are busy still, as those
- * are that the daemon writes; a wired page aborts.  What is dirty is lost:
- * write it before.
+ * are that the daemon writes.  A page that is wired, or allocated with
+ * VM_ALLOC_NOFREE, aborts: vm_page_remove takes it out before.  What is dirty
+ * is lost: write it before.
  */
 void vm_object_destroy(vm_object_t object);
 
@@ -90,9 +92,13 @@ uint64_t vm_object_resident(vm_object_t object);
 
 /*
  * The lock: _WLOCK and _RLOCK sleep until they have it, _TRYWLOCK and
- * _TRYRLOCK return false instead.  _TRYUPGRADE makes the only reader the
- * writer, or returns false and changes nothing; _LOCK_DOWNGRADE makes the
- * writer a reader.  _WOWNED: has the calling thread locked it for writing?
+ * _TRYRLOCK return false instead.  _TRYUPGRADE makes the only reader, the
+ * calling thread, the writer, or returns false and changes nothing;
+ * _LOCK_DOWNGRADE makes the writer a reader.  The thread that locked it unlocks
+ * it.  _WOWNED: has the calling thread locked it for writing?
+ *
+ * Which threads read is known to a debug build only: another one does not see
+ * that a reader locks again, and waits, or ends or upgrades another's reading.
  */
 void VM_OBJECT_WLOCK(vm_object_t object);
 bool VM_OBJECT_TRYWLOCK(vm_object_t object);

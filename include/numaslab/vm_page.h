@@ -9,8 +9,12 @@
  * A page belongs to an object (vm_object.h), at an index, or to who allocated
  * it without one (VM_ALLOC_NOOBJ), until vm_page_free.  A page of an object is
  * used busied: shared to read it, exclusively to change it or what it is.  A
- * violated rule named below aborts with one line on standard error, always
- * where it would corrupt something, else in a debug build.
+ * violated rule named below aborts with one line on standard error, which has
+ * the call, the page or object, and the rule: always where it would corrupt
+ * something, else in a debug build.
+ *
+ * Who has busied a page, in any way, or wired it, or locked its object, in any
+ * way, *keeps* it: it stays what and where it is.
  *
  * All functions are safe from any thread.  None sleeps unless it says so, and
  * none changes errno, except that a failed one sets it.  "Locked" means the
@@ -52,7 +56,7 @@ typedef struct vm_page *vm_page_t;
 #define VM_ALLOC_WAITFAIL    0x4000  /* sleep once, and fail then */
 #define VM_ALLOC_NOCREAT     0x8000  /* only a page that is there already */
 #define VM_ALLOC_NODUMP      0x10000 /* left out of core dumps */
-#define VM_ALLOC_NOFREE      0x20000 /* the page will never be freed */
+#define VM_ALLOC_NOFREE      0x20000 /* never freed, cached or queued */
 
 /* A hint: @n more pages will be wanted after this one; 2047 is the most. */
 #define VM_ALLOC_COUNT(n)    ((int)((n) < 2047 ? (n) : 2047) << 20)
@@ -78,8 +82,8 @@ typedef struct vm_page *vm_page_t;
  * vm_page_alloc - allocate a page.
  * @object: locked; ignored with VM_ALLOC_NOOBJ.
  * @pindex: below the object's size, with no page yet; ignored likewise.
- * @req:    exactly one class, and flags: not both of NOBUSY and SBUSY, none
- *          of WAITOK, WAITFAIL and NOCREAT.
+ * @req:    exactly one class, and flags: not both of NOBUSY and SBUSY, nor
+ *          of IFCACHED and IFNOTCACHED; none of WAITOK, WAITFAIL and NOCREAT.
  *
  * A page that is cached at @pindex comes back with its contents (PG_VALID).
  * Else the page comes from the object's node or the calling thread's home, or
@@ -177,8 +181,10 @@ vm_page_t vm_page_alloc_noobj_contig_domain(int domain, int req,
  * zero; valid is for the caller to set.  Returns the page, or NULL with errno
  *   EBUSY   NOWAIT or WAITFAIL: the page was busy;
  *   ENOMEM  NOWAIT or WAITFAIL: there was no memory;
- *   ENOENT  VM_ALLOC_NOCREAT, and there is no page;
- *   EINVAL  as for vm_page_alloc.
+ *   ENOENT  VM_ALLOC_NOCREAT, and there is no page; VM_ALLOC_IFCACHED, and
+ *           none is there nor cached;
+ *   EEXIST  VM_ALLOC_IFNOTCACHED, and one is cached;
+ *   EINVAL  as for vm_page_alloc, whether there is a page or not.
  */
 vm_page_t vm_page_grab(vm_object_t object, vm_pindex_t pindex, int req);
 
@@ -251,7 +257,8 @@ int vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex);
  *
  * The object is locked and @mold exclusively busy; @mnew is, afterwards.
  * Both are as long, and the object is not contiguous.
- * @mold is freed, unless it is wired: then it is the caller's.  A reader
+ * @mold is freed, unless it is wired: then it is the caller's.  It must not be
+ * VM_ALLOC_NOFREE's, unless it is wired.  A reader
  * without the lock finds one of the two at any moment.
  */
 void vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
@@ -260,11 +267,11 @@ void vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 /*
  * vm_page_cache - leave a page to whoever needs one, with its contents.
  *
- * Its object is locked; the page is exclusively busy, not dirty and not
- * wired.  It cannot be looked up any more; vm_page_alloc or _grab at its index
- * brings it back, unless it was taken for another request meanwhile: those
- * take the page that was cached first when no free one is left.  A page that
- * is not valid is freed instead.
+ * Its object is locked; the page is exclusively busy, not dirty, not wired and
+ * not VM_ALLOC_NOFREE's.  It cannot be looked up any more; vm_page_alloc or
+ * _grab at its index brings it back, unless it was taken for another request
+ * meanwhile: those take the page that was cached first when no free one is
+ * left.  A page that is not valid is freed instead.
  */
 void vm_page_cache(vm_page_t m);
 
@@ -272,7 +279,7 @@ void vm_page_cache(vm_page_t m);
  * vm_page_free - free a page, from any thread: it goes back to its node.
  *
  * The page must not be wired.  If it has an object, that is locked, and the
- * page exclusively busy.
+ * page exclusively busy.  It is not VM_ALLOC_NOFREE's.
  */
 void vm_page_free(vm_page_t m);
 
@@ -335,20 +342,21 @@ bool vm_page_busied(vm_page_t m);
 /*
  * vm_page_busy_acquire - busy a page, and sleep until that can be done.
  * @req: VM_ALLOC_SBUSY: shared, else exclusively; VM_ALLOC_NOWAIT: do not
- *       sleep; VM_ALLOC_WAITFAIL: sleep once, and fail then.
+ *       sleep; VM_ALLOC_WAITFAIL: sleep once, and fail then; no other.
  *
  * If the caller has locked the page's object for writing, the lock is dropped
- * while the call sleeps.  Nobody may destroy the object meanwhile, and the
- * caller must not have busied the page.  Returns false if the page was not
- * busied, or is not where it was when the call began: look it up again.
+ * while the call sleeps; it has not locked it for reading.  Nobody may destroy
+ * the object meanwhile, and the caller must not have busied the page.  Returns
+ * false if the page was not busied, or is not where it was when the call began:
+ * look it up again.
  */
 bool vm_page_busy_acquire(vm_page_t m, int req);
 
 /*
  * vm_page_busy_sleep - sleep while the page is busy, at most until that
  * changes once.  @req: VM_ALLOC_SBUSY: only while it is exclusively so; else
- * 0.  The page may be another's afterwards.  No lock that its holder needs
- * may be held.
+ * 0.  The page may be another's afterwards.  The caller has not locked the
+ * page's object, which who holds the page may need.
  */
 void vm_page_busy_sleep(vm_page_t m, int req);
 
@@ -369,8 +377,8 @@ void vm_page_undirty(vm_page_t m);
  * A page is in no queue until one of these is called, and the page daemon
  * takes only pages that are in one: it reclaims clean inactive ones, as
  * vm_page_cache does, and writes those of the laundry by their object's pager.
- * The caller keeps the page from going: it has busied it, or locked its
- * object.  A wired page stays in no queue.  A page without object aborts.
+ * The caller keeps the page, which has an object.  A page that is wired, never
+ * freed, or of a contiguous object stays in no queue.
  */
 void vm_page_activate(vm_page_t m);
 void vm_page_deactivate(vm_page_t m);
@@ -379,7 +387,8 @@ void vm_page_launder(vm_page_t m);
 /*
  * vm_page_reference - the page was used: the daemon, when it finds it
  * inactive, makes it active instead.  No lock, and a store at most once
- * between two of the daemon's looks.  The caller keeps the page.
+ * between two of the daemon's looks.  The caller keeps the page, which has an
+ * object.
  */
 void vm_page_reference(vm_page_t m);
 
@@ -390,11 +399,12 @@ void vm_page_reference(vm_page_t m);
  *          MADV_FREE makes it clean first, so that changes may be lost; any
  *          other value does nothing.
  *
- * The page is exclusively busied by the caller, or its object locked.
+ * The page is exclusively busied by the caller, or its object locked by it, in
+ * any way.
  */
 void vm_page_advise(vm_page_t m, int advice);
 
-/* Is it in that queue?  A moment's answer.  The caller keeps the page. */
+/* Is it in that queue?  A moment's answer, for a page that is in use. */
 bool vm_page_active(vm_page_t m);
 bool vm_page_inactive(vm_page_t m);
 bool vm_page_in_laundry(vm_page_t m);
@@ -462,7 +472,7 @@ bool vm_page_wired(vm_page_t m);
  *
  * A page whose memory is not locked yet is locked now, if the kernel allows
  * (RLIMIT_MEMLOCK); PG_MLOCKED tells.  It is wired in either case, and leaves
- * its queue.
+ * its queue.  The caller keeps a page that has an object.
  */
 void vm_page_wire(vm_page_t m);
 

@@ -34,6 +34,10 @@ extern "C" {
 #define VM_PAGER_PUT_SYNC 0x1 /* all is done on return: no VM_PAGER_PEND */
 
 /*
+ * What they answer is not believed: a status that is none counts as
+ * VM_PAGER_ERROR (a debug build aborts), a read that failed leaves pages as
+ * valid and as dirty as they were, and a page that the pager let go aborts.
+ *
  * The operations.  Any of them may be NULL, and any may be called by several
  * threads at once, by the library's own, which have all signals blocked and a
  * stack of 1 MiB, or by a thread that waits for memory.
@@ -61,7 +65,8 @@ struct pagerops {
 
 /*
  * vm_pager_get_pages - read pages.
- * @ma:      @count pages of @object, exclusively busied by the caller.
+ * @ma:      @count pages of @object, at least one, exclusively busied by the
+ *           caller.
  * @rbehind, @rahead: NULL, or how many more may be read with them, before and
  *           after, and on return how many were.
  *
@@ -75,8 +80,8 @@ int vm_pager_get_pages(vm_object_t object, vm_page_t *ma, int count,
 
 /*
  * vm_pager_put_pages - write pages.
- * @ma:     @count pages of @object, busied by the caller in any way, and still
- *          so on return, except those that are VM_PAGER_PEND.
+ * @ma:     @count pages of @object, at least one, busied by the caller in any
+ *          way, and still so on return, except those that are VM_PAGER_PEND.
  * @flags:  VM_PAGER_PUT_SYNC or 0.
  * @rtvals: on return, a VM_PAGER_* for each page.
  *
@@ -90,7 +95,7 @@ void vm_pager_put_pages(vm_object_t object, vm_page_t *ma, int count, int flags,
 
 /*
  * vm_pager_put_done - the end of a write that pgo_putpages left VM_PAGER_PEND.
- * @status: as in rtvals[], and not VM_PAGER_PEND.
+ * @status: as in rtvals[], and not VM_PAGER_PEND, which aborts.
  *
  * Called by the pager for each such page, from any thread, which may be before
  * pgo_putpages returns.  The page is not shared busy by it any more.
@@ -99,7 +104,8 @@ void vm_pager_put_done(vm_page_t m, int status);
 
 /*
  * vm_pager_has_page - pgo_haspage's answer; false for an object without
- * pager.  @before and @after may be NULL.
+ * pager.  @before and @after may be NULL; they count blocks of the object.
+ * The object is not locked by the caller.
  */
 bool vm_pager_has_page(vm_object_t object, vm_pindex_t pindex, int *before,
 		       int *after);

@@ -13,7 +13,7 @@
  *    another's it is undone as soon as the page has been asked for its object
  *    and index.  The cost: a try of somebody else's may fail meanwhile.
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #define SLEEPS 1u
 #define EXCL   2u
@@ -46,11 +46,31 @@ ns_vm_busy_end(struct vm_page *m)
 	wake_if(m, ns_xchg_acq_rel(&m->busy, 0u));
 }
 
+bool
+ns_vm_is_xbusy(const struct vm_page *m)
+{
+	return (ns_load_relaxed(&m->busy) & EXCL) != 0;
+}
+
+static bool
+is_shared(const struct vm_page *m)
+{
+	return ns_load_relaxed(&m->busy) >= OPEN + SHARER;
+}
+
+bool
+ns_vm_is_busy(const struct vm_page *m)
+{
+	return ns_vm_is_xbusy(m) || is_shared(m);
+}
+
 ns_export bool
 vm_page_tryxbusy(vm_page_t m)
 {
-	uint32_t seen = ns_load_relaxed(&m->busy);
+	uint32_t seen;
 
+	ns_vm_expect("vm_page_tryxbusy", m, NS_VM_ANY);
+	seen = ns_load_relaxed(&m->busy);
 	while ((seen & ~SLEEPS) == OPEN)
 		if (ns_cas_acquire(&m->busy, &seen, EXCL | (seen & SLEEPS)))
 			return true;
@@ -60,21 +80,67 @@ vm_page_tryxbusy(vm_page_t m)
 ns_export bool
 vm_page_trysbusy(vm_page_t m)
 {
-	uint32_t seen = ns_load_relaxed(&m->busy);
+	uint32_t seen;
 
+	ns_vm_expect("vm_page_trysbusy", m, NS_VM_ANY);
+	seen = ns_load_relaxed(&m->busy);
 	while ((seen & OPEN) != 0)
 		if (ns_cas_acquire(&m->busy, &seen, seen + SHARER))
 			return true;
 	return false;
 }
 
+#define ACQUIRE_FLAGS (VM_ALLOC_SBUSY | VM_ALLOC_NOWAIT | VM_ALLOC_WAITFAIL)
+
+/*
+ * Debug builds: the caller, who may sleep, has no flag but @flags, and has not
+ * locked the page's object; @drops: for writing it may, for it is dropped.
+ */
+static void
+expect_sleep(const char *call, struct vm_page *m, int req, int flags,
+	     bool drops)
+{
+#ifdef NS_DEBUG
+	vm_object_t object;
+
+	ns_vm_require(call, m, NS_VM_ANY);
+	if ((req & ~flags) != 0)
+		ns_vm_die(call, m, "there is no such flag for it");
+	object = ns_load_relaxed(&m->object);
+	if (object != NULL && ns_rw_mine(&object->lock) &&
+	    !(drops && ns_rw_wowned(&object->lock)))
+		ns_vm_die(call, m, "the thread has locked its object");
+#else
+	(void)call, (void)m, (void)req, (void)flags, (void)drops;
+#endif
+}
+
+/* While the page is busy, at most until that changes once. */
+static void
+busy_sleep(struct vm_page *m, int req)
+{
+	uint32_t seen = ns_load_relaxed(&m->busy), blocks;
+
+	blocks = (req & VM_ALLOC_SBUSY) != 0 ? EXCL : ~(OPEN | SLEEPS);
+	while ((seen & blocks) != 0)
+		if ((seen & SLEEPS) != 0 ||
+		    ns_cas_acquire(&m->busy, &seen, seen | SLEEPS)) {
+			ns_os_sleep_on(&m->busy, seen | SLEEPS, UINT64_MAX);
+			return;
+		}
+}
+
 ns_export bool
 vm_page_busy_acquire(vm_page_t m, int req)
 {
-	vm_object_t object = ns_load_relaxed(&m->object);
-	vm_pindex_t pindex = ns_load_relaxed(&m->pindex);
-	bool locked = object != NULL && VM_OBJECT_WOWNED(object);
+	vm_object_t object;
+	vm_pindex_t pindex;
+	bool locked;
 
+	expect_sleep("vm_page_busy_acquire", m, req, ACQUIRE_FLAGS, true);
+	object = ns_load_relaxed(&m->object);
+	pindex = ns_load_relaxed(&m->pindex);
+	locked = object != NULL && ns_rw_wowned(&object->lock);
 	/* A cached page is where it was, but cannot be busied. */
 	while (object != NULL && ns_vm_is_at(m, object, pindex) &&
 	       ns_load_relaxed(&m->state) == NS_VM_ALLOCATED) {
@@ -88,7 +154,7 @@ vm_page_busy_acquire(vm_page_t m, int req)
 			return false;
 		if (locked)
 			VM_OBJECT_WUNLOCK(object);
-		vm_page_busy_sleep(m, req);
+		busy_sleep(m, req);
 		if (locked)
 			VM_OBJECT_WLOCK(object);
 		if ((req & VM_ALLOC_WAITFAIL) != 0)
@@ -97,27 +163,35 @@ vm_page_busy_acquire(vm_page_t m, int req)
 	return false;
 }
 
+static _Noreturn void
+refuse(const char *call, const struct vm_page *m, const char *rule)
+{
+	ns_vm_require(call, m, NS_VM_IN_USE | NS_VM_PLACED);
+	ns_vm_die(call, m, rule);
+}
+
 ns_export void
 vm_page_xbusy(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_xbusy", m);
+	ns_vm_expect("vm_page_xbusy", m, NS_VM_ANY);
 	if (!vm_page_tryxbusy(m))
-		ns_vm_die("vm_page_xbusy", m, "it is busy or in no object");
+		refuse("vm_page_xbusy", m, "it is busy");
 }
 
 ns_export void
 vm_page_sbusy(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_sbusy", m);
+	ns_vm_expect("vm_page_sbusy", m, NS_VM_ANY);
 	if (!vm_page_trysbusy(m))
-		ns_vm_die("vm_page_sbusy", m, "it is busy or in no object");
+		refuse("vm_page_sbusy", m, "it is exclusively busy");
 }
 
 /* Leaves the exclusive state for @word. */
 static void
 leave_excl(const char *call, struct vm_page *m, uint32_t word)
 {
-	if ((ns_load_relaxed(&m->busy) & EXCL) == 0)
+	ns_vm_expect(call, m, NS_VM_XBUSY);
+	if (ns_unlikely(!ns_vm_is_xbusy(m)))
 		ns_vm_die(call, m, "it is not exclusively busy");
 	wake_if(m, ns_xchg_acq_rel(&m->busy, word));
 }
@@ -137,10 +211,12 @@ vm_page_busy_downgrade(vm_page_t m)
 ns_export void
 vm_page_sunbusy(vm_page_t m)
 {
-	uint32_t seen = ns_load_relaxed(&m->busy), next;
+	uint32_t seen, next;
 
+	ns_vm_expect("vm_page_sunbusy", m, NS_VM_SHARED);
+	seen = ns_load_relaxed(&m->busy);
 	do {
-		if ((seen & OPEN) == 0 || seen < OPEN + SHARER)
+		if (ns_unlikely(seen < OPEN + SHARER))
 			ns_vm_die("vm_page_sunbusy", m, "it is not shared");
 		next = seen - SHARER;
 		if (next < OPEN + SHARER)
@@ -153,9 +229,11 @@ vm_page_sunbusy(vm_page_t m)
 ns_export bool
 vm_page_busy_tryupgrade(vm_page_t m)
 {
-	uint32_t seen = ns_load_relaxed(&m->busy);
+	uint32_t seen;
 
-	if ((seen & OPEN) == 0 || seen < OPEN + SHARER)
+	ns_vm_expect("vm_page_busy_tryupgrade", m, NS_VM_SHARED);
+	seen = ns_load_relaxed(&m->busy);
+	if (ns_unlikely(seen < OPEN + SHARER))
 		ns_vm_die("vm_page_busy_tryupgrade", m, "it is not shared");
 	while ((seen & ~SLEEPS) == OPEN + SHARER)
 		if (ns_cas_acq_rel(&m->busy, &seen, EXCL | (seen & SLEEPS)))
@@ -166,19 +244,22 @@ vm_page_busy_tryupgrade(vm_page_t m)
 ns_export bool
 vm_page_xbusied(vm_page_t m)
 {
-	return (ns_load_relaxed(&m->busy) & EXCL) != 0;
+	ns_vm_expect("vm_page_xbusied", m, NS_VM_ANY);
+	return ns_vm_is_xbusy(m);
 }
 
 ns_export bool
 vm_page_sbusied(vm_page_t m)
 {
-	return ns_load_relaxed(&m->busy) >= OPEN + SHARER;
+	ns_vm_expect("vm_page_sbusied", m, NS_VM_ANY);
+	return is_shared(m);
 }
 
 ns_export bool
 vm_page_busied(vm_page_t m)
 {
-	return vm_page_xbusied(m) || vm_page_sbusied(m);
+	ns_vm_expect("vm_page_busied", m, NS_VM_ANY);
+	return ns_vm_is_busy(m);
 }
 
 bool
@@ -201,13 +282,6 @@ ns_vm_busy_undo(struct vm_page *m, int req)
 ns_export void
 vm_page_busy_sleep(vm_page_t m, int req)
 {
-	uint32_t seen = ns_load_relaxed(&m->busy), blocks;
-
-	blocks = (req & VM_ALLOC_SBUSY) != 0 ? EXCL : ~(OPEN | SLEEPS);
-	while ((seen & blocks) != 0)
-		if ((seen & SLEEPS) != 0 ||
-		    ns_cas_acquire(&m->busy, &seen, seen | SLEEPS)) {
-			ns_os_sleep_on(&m->busy, seen | SLEEPS, UINT64_MAX);
-			return;
-		}
+	expect_sleep("vm_page_busy_sleep", m, req, VM_ALLOC_SBUSY, false);
+	busy_sleep(m, req);
 }

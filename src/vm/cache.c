@@ -14,7 +14,7 @@
  * 4. The cached pages of a contiguous object are nobody else's to take, and in
  *    no list.
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #include <errno.h>
 
@@ -125,20 +125,16 @@ ns_vm_to_cache(vm_object_t object, struct vm_page *m)
 ns_export void
 vm_page_cache(vm_page_t m)
 {
-	vm_object_t object = ns_vm_assert_leaving("vm_page_cache", m);
+	const char *call = "vm_page_cache";
 
-	if (ns_load_relaxed(&m->wire_count) != 0)
-		ns_vm_die("vm_page_cache", m, "it is wired");
-	if ((ns_load_relaxed(&m->flags) & PG_DIRTY) != 0)
-		ns_vm_die("vm_page_cache", m, "it is dirty");
-	if ((ns_load_relaxed(&m->flags) & PG_NOFREE) != 0)
-		ns_vm_die("vm_page_cache", m,
-			  "it was allocated never to be freed");
+	ns_vm_require(call, m,
+		      NS_VM_LEAVING | NS_VM_CLEAN | NS_VM_UNWIRED |
+			  NS_VM_FREEABLE);
 	if ((ns_load_relaxed(&m->flags) & PG_VALID) == 0) {
-		vm_page_free(m);
+		ns_vm_free_page(call, m, false);
 		return;
 	}
 	ns_vm_dequeue(m);
-	ns_vm_to_cache(object, m);
+	ns_vm_to_cache(ns_load_relaxed(&m->object), m);
 	ns_vm_freed();
 }

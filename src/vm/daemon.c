@@ -24,7 +24,7 @@
  *    held; libc never calls this layer.
  * 4. word: NONE (no thread leads or sleeps), BUSY, IDLE (asleep until called),
  *    CALLED (look again), PAUSED (asleep for a while, since nothing could be
- *    done: a call is for nothing).
+ *    done: a call is for nothing).  tests/model/crew.pml plays it through.
  * 5. A thread that waits for memory does not wait for who runs at idle
  *    priority: it reclaims clean pages by itself.  Dirty pages are the
  *    daemon's, unless there is none and the thread is no pager's: then it

@@ -6,11 +6,13 @@
  * busy word (busy.c), for memory on a word that every free changes while
  * somebody waits.  A waiter counts itself before it tries, and a try takes the
  * lock of each node it asks; so a page that is freed after the try is freed by
- * a thread that sees the waiter.  Memory that the pool gets back wakes nobody:
- * a sleep ends after some time in any case.  Instead of sleeping a thread makes
- * pages available itself if it can (ns_vm_help).
+ * a thread that sees the waiter.  The same goes for pages that come back out of
+ * a magazine, or out of somebody's hand (tests/model/wait.pml).  Memory that
+ * the pool gets back wakes nobody: a sleep ends after some time in any case.
+ * Instead of sleeping a thread makes pages available itself if it can
+ * (ns_vm_help).
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #include <errno.h>
 #include <string.h>
@@ -166,7 +168,8 @@ refuse(int error)
 
 /* Sleeps for memory for a page at @pindex without the object's lock. */
 static void
-sleep_for_memory(vm_object_t object, vm_pindex_t pindex, int req)
+sleep_for_memory(const char *call, vm_object_t object, vm_pindex_t pindex,
+		 int req)
 {
 	struct ns_vm_place place = ns_vm_place_in(object, pindex, NS_NO_SLOT);
 	uint32_t seen;
@@ -176,73 +179,93 @@ sleep_for_memory(vm_object_t object, vm_pindex_t pindex, int req)
 	VM_OBJECT_WUNLOCK(object);
 	help_or_sleep(&place, req, seen);
 	ns_sub_relaxed(&ns_vm_waiters, 1u);
-	VM_OBJECT_WLOCK(object);
+	ns_vm_wlock(call, object);
 }
 
 /* NULL with errno EAGAIN: look again. */
 static vm_page_t
-grab_resident(vm_object_t object, vm_page_t m, int req)
+grab_resident(const char *call, vm_object_t object, vm_page_t m, int req)
 {
 	bool wants_busy = (req & VM_ALLOC_NOBUSY) == 0;
 
 	if (wants_busy ? ns_vm_busy_try(m, req) : !vm_page_xbusied(m)) {
 		if ((req & VM_ALLOC_WIRED) != 0)
-			vm_page_wire(m);
+			ns_vm_wire(call, m);
 		return m;
 	}
 	if ((req & VM_ALLOC_NOWAIT) != 0)
 		return refuse(EBUSY);
 	VM_OBJECT_WUNLOCK(object);
-	vm_page_busy_sleep(m, wants_busy ? req : VM_ALLOC_SBUSY);
-	VM_OBJECT_WLOCK(object);
+	vm_page_busy_sleep(m,
+			   wants_busy ? req & VM_ALLOC_SBUSY : VM_ALLOC_SBUSY);
+	ns_vm_wlock(call, object);
 	return refuse((req & VM_ALLOC_WAITFAIL) != 0 ? EBUSY : EAGAIN);
 }
 
 static vm_page_t
-grab_new(vm_object_t object, vm_pindex_t pindex, int req)
+grab_new(const char *call, vm_object_t object, vm_pindex_t pindex, int req)
 {
 	vm_page_t m;
 
 	if ((req & VM_ALLOC_NOCREAT) != 0)
 		return refuse(ENOENT);
-	m = vm_page_alloc(object, pindex, req & ~GRAB_FLAGS);
+	m = ns_vm_object_alloc(call, object, pindex, NS_NO_SLOT,
+			       req & ~GRAB_FLAGS);
 	if (m != NULL && (req & VM_ALLOC_ZERO) != 0 &&
 	    (vm_page_flags(m) & (PG_ZERO | PG_VALID)) == 0)
 		memset(m->addr, 0, ns_vm_bytes(m));
 	if (m != NULL || errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0)
 		return m;
-	sleep_for_memory(object, pindex, req);
+	sleep_for_memory(call, object, pindex, req);
 	return refuse((req & VM_ALLOC_WAITFAIL) != 0 ? ENOMEM : EAGAIN);
 }
 
-ns_export vm_page_t
-vm_page_grab(vm_object_t object, vm_pindex_t pindex, int req)
+/* Could @req be asked for a page of the object, there or not? */
+static bool
+is_good(vm_object_t object, vm_pindex_t pindex, int req)
+{
+	return wait_flags_are_good(req) && (req & VM_ALLOC_NOOBJ) == 0 &&
+	       ns_vm_request_error(object, req & ~GRAB_FLAGS) == 0 &&
+	       pindex < object->size;
+}
+
+/* The object is locked. */
+static vm_page_t
+grab(const char *call, vm_object_t object, vm_pindex_t pindex, int req)
 {
 	int saved = errno;
 	vm_page_t m;
 
-	ns_vm_assert_wlocked("vm_page_grab", object);
-	if (!wait_flags_are_good(req) || pindex >= object->size ||
-	    (req & VM_ALLOC_NOOBJ) != 0)
+	if (!is_good(object, pindex, req))
 		return refuse(EINVAL);
 	do {
 		m = vm_page_lookup(object, pindex);
-		m = m != NULL ? grab_resident(object, m, req)
-			      : grab_new(object, pindex, req);
+		m = m != NULL ? grab_resident(call, object, m, req)
+			      : grab_new(call, object, pindex, req);
 	} while (m == NULL && errno == EAGAIN);
 	if (m != NULL)
 		errno = saved;
 	return m;
 }
 
+ns_export vm_page_t
+vm_page_grab(vm_object_t object, vm_pindex_t pindex, int req)
+{
+	ns_vm_require_object("vm_page_grab", object, NS_VM_OBJ_WLOCKED);
+	return grab("vm_page_grab", object, pindex, req);
+}
+
 ns_export int
 vm_page_grab_pages(vm_object_t object, vm_pindex_t pindex, int req,
 		   vm_page_t *ma, int count)
 {
+	const char *call = "vm_page_grab_pages";
 	int n;
 
+	ns_vm_require_object(call, object, NS_VM_OBJ_WLOCKED);
+	ns_vm_require_arg(call, ma, "ma");
 	for (n = 0; n < count; n++) {
-		ma[n] = vm_page_grab(object, pindex + (vm_pindex_t)n, req);
+		ma[n] = grab(call, object, pindex + (vm_pindex_t)n, req);
 		if (ma[n] == NULL)
 			break;
 	}
@@ -264,12 +287,14 @@ busy_resident(vm_object_t object, vm_pindex_t pindex, int req)
 	return NULL;
 }
 
-ns_export vm_page_t
-vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex, int req)
+/* For @call: see vm_page_grab_unlocked. */
+vm_page_t
+ns_vm_grab(const char *call, vm_object_t object, vm_pindex_t pindex, int req)
 {
 	vm_page_t m = NULL;
 
-	if ((req & VM_ALLOC_NOBUSY) != 0)
+	ns_vm_expect_object(call, object, NS_VM_OBJ_UNLOCKED);
+	if ((req & VM_ALLOC_NOBUSY) != 0 || !is_good(object, pindex, req))
 		return refuse(EINVAL);
 	if ((req & VM_ALLOC_WIRED) == 0)
 		m = busy_resident(object, pindex, req);
@@ -278,10 +303,16 @@ vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex, int req)
 	if ((req & VM_ALLOC_NOCREAT) != 0 &&
 	    vm_page_lookup(object, pindex) == NULL)
 		return refuse(ENOENT);
-	VM_OBJECT_WLOCK(object);
-	m = vm_page_grab(object, pindex, req);
+	ns_vm_wlock(call, object);
+	m = grab(call, object, pindex, req);
 	VM_OBJECT_WUNLOCK(object);
 	return m;
+}
+
+ns_export vm_page_t
+vm_page_grab_unlocked(vm_object_t object, vm_pindex_t pindex, int req)
+{
+	return ns_vm_grab("vm_page_grab_unlocked", object, pindex, req);
 }
 
 /* Would a NORMAL request be served?  Of the policy's nodes, one will do. */
@@ -290,9 +321,11 @@ can_be_had(const struct ns_vm_place *place)
 {
 	vm_page_t m = ns_vm_from(place, VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ, NULL);
 
-	if (m != NULL)
-		ns_vm_free(m, m->zero != 0);
-	return m != NULL;
+	if (m == NULL)
+		return false;
+	ns_vm_free("vm_wait", m, m->zero != 0);
+	ns_vm_freed();
+	return true;
 }
 
 ns_export void
@@ -301,6 +334,9 @@ vm_wait(vm_object_t object)
 	struct ns_vm_place place = { .slot = NS_NO_SLOT };
 	uint32_t seen;
 
+	if (object != NULL)
+		ns_vm_require_object("vm_wait", object, NS_VM_OBJ_UNLOCKED);
+	ns_vm_expect_no_lock("vm_wait");
 	if (ns_vm_init() != 0)
 		return;
 	if (object != NULL)

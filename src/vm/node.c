@@ -40,7 +40,7 @@
  *    only the reserve, and one that finds a page on its way there (being
  *    populated) does not see that page.
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #define FREE_BATCH 32u /* pages: a short time under the lock */
 
@@ -366,72 +366,19 @@ ns_vm_alloc(struct ns_vm_node *n, int req)
 	return m;
 }
 
-_Noreturn void
-ns_vm_die(const char *call, const void *m, const char *rule)
-{
-	const struct vm_page *page = m;
-	int node = -1;
-
-	if (ns_ours(m)) {
-		node = ns_topo.node_of_slot[ns_slot_of(m)];
-		ns_fatal("%s: page %p (memory %p) of node %d: %s", call, m,
-			 page->addr, node, rule);
-	}
-	ns_fatal("%s: %p: %s", call, m, rule);
-}
-
-/* Free pages pass as well: their state is the caller's business. */
-struct ns_vm_chunk *
-ns_vm_chunk_of(const char *call, const struct vm_page *m)
-{
-	const struct ns_unit *meta = ns_run_of(m);
-	struct ns_vm_chunk *c;
-	struct ns_unit *u;
-
-	if (meta == NULL || meta->kind != NS_KIND_VM ||
-	    ((const struct ns_vm_meta *)meta->body)->role != NS_VM_META ||
-	    (uintptr_t)m % sizeof(*m) != 0)
-		ns_fatal("%s: %p is not a page", call, (const void *)m);
-	u = ns_run_of(m->addr);
-	if (u != NULL && u->kind == NS_KIND_VM) {
-		c = (struct ns_vm_chunk *)u->body;
-		/* Pairs with the release in carve: m is written. */
-		if (c->role == NS_VM_CHUNK && m >= c->pages &&
-		    m < c->pages + ns_load_acquire(&c->carved))
-			return c;
-	}
-	ns_fatal("%s: %p on node %d is not an allocated page", call,
-		 (const void *)m, ns_topo.node_of_slot[ns_slot_of(m)]);
-}
-
-#ifdef NS_DEBUG
 void
-ns_vm_assert_allocated(const char *call, const struct vm_page *m)
+ns_vm_free(const char *call, struct vm_page *m, bool zero)
 {
-	ns_vm_chunk_of(call, m);
-	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
-		ns_vm_die(call, m, "it is free");
-}
-#endif
-
-void
-ns_vm_free(struct vm_page *m, bool zero)
-{
-	struct ns_vm_chunk *c = ns_vm_chunk_of("vm_page_free", m);
+	struct ns_vm_chunk *c = ns_vm_chunk_of(call, m);
 	struct ns_vm_node *n = ns_vm_node_of(m);
 	struct ns_unit *spare = NULL;
-	const char *rule = NULL;
+	const char *broken;
 
 	ns_lock(&n->lock);
-	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
-		rule = "it is free already";
-	else if (ns_load_relaxed(&m->wire_count) != 0)
-		rule = "it is wired";
-	else if ((ns_load_relaxed(&m->flags) & PG_NOFREE) != 0)
-		rule = "it was allocated never to be freed";
-	if (ns_unlikely(rule != NULL)) {
+	broken = ns_vm_broken(m, NS_VM_IN_USE | NS_VM_UNWIRED | NS_VM_FREEABLE);
+	if (ns_unlikely(broken != NULL)) {
 		ns_unlock(&n->lock);
-		ns_vm_die("vm_page_free", m, rule);
+		ns_vm_die(call, m, broken);
 	}
 	m->zero = zero;
 	if (m->fixed) {
@@ -491,6 +438,8 @@ ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 		ns_unlock(&n->lock);
 		ns_vm_give_back(spare);
 	}
+	/* Who found none meanwhile may sleep already. */
+	ns_vm_freed();
 }
 
 void

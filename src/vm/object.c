@@ -11,7 +11,7 @@
  *    beginning is a whole object, with at most the page in hand lost.  In the
  *    child the lock is free, unless the forking thread has it for writing.
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #include <errno.h>
 #include <string.h>
@@ -84,6 +84,7 @@ vm_object_create(const struct vm_object_attr *attr)
 	unsigned slot = NS_NO_SLOT, near;
 	int error = ns_vm_init();
 
+	ns_vm_require_arg("vm_object_create", attr, "attr");
 	if (error == 0) {
 		slot = ns_vm_slot_of(attr->domain);
 		error =
@@ -106,27 +107,37 @@ vm_object_create(const struct vm_object_attr *attr)
 	return object;
 }
 
-ns_export void
-vm_object_destroy(vm_object_t object)
+/* The pages and cached pages go; they must not be wired, nor NOFREE's. */
+static void
+free_pages(const char *call, vm_object_t object)
 {
 	struct ns_vm_entry e;
 	vm_pindex_t at = 0;
 
-	VM_OBJECT_WLOCK(object);
 	while ((e = ns_vm_tree_next(&object->tree, &at)).page != NULL) {
 		if (e.cached) {
 			ns_vm_drop_cached(object, at, e.page);
 			continue;
 		}
 		if (vm_page_tryxbusy(e.page)) {
-			vm_page_free(e.page);
+			ns_vm_free_page(call, e.page, false);
 			continue;
 		}
 		/* Who has it may need the lock: a pager, for one. */
 		VM_OBJECT_WUNLOCK(object);
 		vm_page_busy_sleep(e.page, 0);
-		VM_OBJECT_WLOCK(object);
+		ns_vm_wlock(call, object);
 	}
+}
+
+ns_export void
+vm_object_destroy(vm_object_t object)
+{
+	const char *call = "vm_object_destroy";
+
+	ns_vm_require_object(call, object, NS_VM_OBJ_UNLOCKED);
+	ns_vm_wlock(call, object);
+	free_pages(call, object);
 	ns_vm_tree_free(&object->tree);
 	if (object->segment != NULL)
 		ns_vm_segment_destroy(object);
@@ -141,116 +152,121 @@ vm_object_destroy(vm_object_t object)
 ns_export vm_pindex_t
 vm_object_size(vm_object_t object)
 {
+	ns_vm_expect_object("vm_object_size", object, NS_VM_OBJ_ANY);
 	return object->size;
 }
 
 ns_export size_t
 vm_object_page_size(vm_object_t object)
 {
+	ns_vm_expect_object("vm_object_page_size", object, NS_VM_OBJ_ANY);
 	return ns_page_size << object->order;
 }
 
 ns_export void *
 vm_object_addr(vm_object_t object)
 {
+	ns_vm_expect_object("vm_object_addr", object, NS_VM_OBJ_ANY);
 	return object->segment != NULL ? ns_vm_segment_addr(object, 0) : NULL;
 }
 
 ns_export void *
 vm_object_handle(vm_object_t object)
 {
+	ns_vm_expect_object("vm_object_handle", object, NS_VM_OBJ_ANY);
 	return object->handle;
 }
 
 ns_export uint64_t
 vm_object_resident(vm_object_t object)
 {
+	ns_vm_expect_object("vm_object_resident", object, NS_VM_OBJ_ANY);
 	return ns_load_relaxed(&object->resident);
+}
+
+static const char twice[] = "the thread has locked it already";
+static const char not_writer[] = "the thread has not locked it for writing";
+static const char not_reader[] = "the thread has not locked it for reading";
+
+void
+ns_vm_wlock(const char *call, vm_object_t object)
+{
+	if (ns_unlikely(!ns_rw_wlock(&object->lock)))
+		ns_vm_die_object(call, object, twice);
+}
+
+void
+ns_vm_rlock(const char *call, vm_object_t object)
+{
+	if (ns_unlikely(!ns_rw_rlock(&object->lock)))
+		ns_vm_die_object(call, object, twice);
 }
 
 ns_export void
 VM_OBJECT_WLOCK(vm_object_t object)
 {
-	ns_rw_wlock(&object->lock);
+	ns_vm_expect_object("VM_OBJECT_WLOCK", object, NS_VM_OBJ_ANY);
+	ns_vm_wlock("VM_OBJECT_WLOCK", object);
 }
 
 ns_export bool
 VM_OBJECT_TRYWLOCK(vm_object_t object)
 {
+	ns_vm_expect_object("VM_OBJECT_TRYWLOCK", object, NS_VM_OBJ_ANY);
 	return ns_rw_trywlock(&object->lock);
 }
 
 ns_export void
 VM_OBJECT_WUNLOCK(vm_object_t object)
 {
+	ns_vm_expect_object("VM_OBJECT_WUNLOCK", object, NS_VM_OBJ_ANY);
 	if (!ns_rw_wunlock(&object->lock))
-		ns_vm_die_object("VM_OBJECT_WUNLOCK", object,
-				 "the thread has not locked it for writing");
+		ns_vm_die_object("VM_OBJECT_WUNLOCK", object, not_writer);
 }
 
 ns_export void
 VM_OBJECT_RLOCK(vm_object_t object)
 {
-	ns_rw_rlock(&object->lock);
+	ns_vm_expect_object("VM_OBJECT_RLOCK", object, NS_VM_OBJ_ANY);
+	ns_vm_rlock("VM_OBJECT_RLOCK", object);
 }
 
 ns_export bool
 VM_OBJECT_TRYRLOCK(vm_object_t object)
 {
+	ns_vm_expect_object("VM_OBJECT_TRYRLOCK", object, NS_VM_OBJ_ANY);
 	return ns_rw_tryrlock(&object->lock);
 }
 
 ns_export void
 VM_OBJECT_RUNLOCK(vm_object_t object)
 {
+	ns_vm_expect_object("VM_OBJECT_RUNLOCK", object, NS_VM_OBJ_ANY);
 	if (!ns_rw_runlock(&object->lock))
-		ns_vm_die_object("VM_OBJECT_RUNLOCK", object,
-				 "nobody has locked it for reading");
+		ns_vm_die_object("VM_OBJECT_RUNLOCK", object, not_reader);
 }
 
 ns_export void
 VM_OBJECT_LOCK_DOWNGRADE(vm_object_t object)
 {
-	if (!ns_rw_wowned(&object->lock))
-		ns_vm_die_object("VM_OBJECT_LOCK_DOWNGRADE", object,
-				 "the thread has not locked it for writing");
+	ns_vm_require_object("VM_OBJECT_LOCK_DOWNGRADE", object,
+			     NS_VM_OBJ_WLOCKED);
 	ns_rw_downgrade(&object->lock);
 }
 
 ns_export bool
 VM_OBJECT_TRYUPGRADE(vm_object_t object)
 {
+	ns_vm_require_object("VM_OBJECT_TRYUPGRADE", object, NS_VM_OBJ_RLOCKED);
 	return ns_rw_tryupgrade(&object->lock);
 }
 
 ns_export bool
 VM_OBJECT_WOWNED(vm_object_t object)
 {
+	ns_vm_expect_object("VM_OBJECT_WOWNED", object, NS_VM_OBJ_ANY);
 	return ns_rw_wowned(&object->lock);
 }
-
-_Noreturn void
-ns_vm_die_object(const char *call, const void *object, const char *rule)
-{
-	ns_fatal("%s: object %p: %s", call, object, rule);
-}
-
-#ifdef NS_DEBUG
-void
-ns_vm_assert_wlocked(const char *call, vm_object_t object)
-{
-	if (!ns_rw_wowned(&object->lock))
-		ns_vm_die_object(call, object,
-				 "the thread has not locked it for writing");
-}
-
-void
-ns_vm_assert_locked(const char *call, vm_object_t object)
-{
-	if (!ns_rw_locked(&object->lock))
-		ns_vm_die_object(call, object, "it is not locked");
-}
-#endif
 
 void
 ns_vm_objects_lock(void)

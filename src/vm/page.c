@@ -8,6 +8,7 @@
  * is for those who do not say where, no say.  An object that has a node is the
  * home of its pages.
  */
+#include "vm/check.h"
 #include "vm/magazine.h"
 
 #include <errno.h>
@@ -22,7 +23,12 @@
 #define NOT_IN_RUN (VM_ALLOC_IFCACHED | VM_ALLOC_IFNOTCACHED | VM_ALLOC_NOFREE)
 /* These have pages of their own. */
 #define NOT_OF_MAGAZINE (VM_ALLOC_INTERRUPT | VM_ALLOC_NOFREE)
-#define NOT_BOTH        (VM_ALLOC_NOBUSY | VM_ALLOC_SBUSY)
+
+/* Each of these says what the other denies. */
+static const int contrary[] = {
+	VM_ALLOC_NOBUSY | VM_ALLOC_SBUSY,
+	VM_ALLOC_IFCACHED | VM_ALLOC_IFNOTCACHED,
+};
 
 static __thread ns_tls_model uint32_t turn; /* of interleave, or 0: none yet */
 static __thread ns_tls_model bool is_pager;
@@ -115,6 +121,16 @@ ns_vm_slot_of(int domain)
 	return slot != NS_NO_SLOT && ns_topo.allowed[slot] ? slot : NS_NO_SLOT;
 }
 
+static bool
+is_contrary(int req)
+{
+	bool is = false;
+
+	for (size_t i = 0; i < NS_ARRAY_LEN(contrary); i++)
+		is |= (req & contrary[i]) == contrary[i];
+	return is;
+}
+
 /* 0, or what is wrong with the request. */
 int
 ns_vm_request_error(vm_object_t object, int req)
@@ -122,7 +138,7 @@ ns_vm_request_error(vm_object_t object, int req)
 	unsigned class = (unsigned)req & VM_ALLOC_CLASS_MASK;
 
 	if (!ns_is_pow2(class) || ((unsigned)req & ~KNOWN_FLAGS) != 0 ||
-	    (req & NOT_BOTH) == NOT_BOTH)
+	    is_contrary(req))
 		return EINVAL;
 	if ((req & VM_ALLOC_NOOBJ) == 0)
 		return object != NULL ? 0 : EINVAL;
@@ -239,11 +255,25 @@ is_plain(int req)
 	       rest == (VM_ALLOC_SYSTEM | VM_ALLOC_NOOBJ);
 }
 
+static vm_page_t
+alloc(const char *call, vm_object_t object, vm_pindex_t pindex, int req)
+{
+	int error = ns_vm_request_error(object, req);
+
+	if (ns_unlikely(error != 0))
+		return refuse(error);
+	if ((req & VM_ALLOC_NOOBJ) == 0)
+		return ns_vm_object_alloc(call, object, pindex, NS_NO_SLOT,
+					  req);
+	if (ns_unlikely(ns_vm_init() != 0))
+		return refuse(ENOMEM);
+	return ns_vm_finish(ns_vm_from(&anywhere, req, NULL), req);
+}
+
 ns_export vm_page_t
 vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req)
 {
 	vm_page_t m;
-	int error;
 
 	if (ns_likely(is_plain(req))) {
 		m = (req & VM_ALLOC_ZERO) == 0 ? ns_vm_mag_pop(false)
@@ -253,26 +283,22 @@ vm_page_alloc(vm_object_t object, vm_pindex_t pindex, int req)
 		if (m != NULL)
 			return ns_vm_finish(m, req);
 	}
-	error = ns_vm_request_error(object, req);
-	if (ns_unlikely(error != 0))
-		return refuse(error);
-	if ((req & VM_ALLOC_NOOBJ) == 0)
-		return ns_vm_object_alloc("vm_page_alloc", object, pindex,
-					  NS_NO_SLOT, req);
-	if (ns_unlikely(ns_vm_init() != 0))
-		return refuse(ENOMEM);
-	return ns_vm_finish(ns_vm_from(&anywhere, req, NULL), req);
+	return alloc("vm_page_alloc", object, pindex, req);
 }
 
 ns_export vm_page_t
 vm_page_alloc_after(vm_object_t object, vm_pindex_t pindex, int req,
 		    vm_page_t mpred)
 {
-	if (mpred != NULL && (vm_page_object(mpred) != object ||
-			      vm_page_pindex(mpred) >= pindex))
-		ns_vm_die("vm_page_alloc_after", mpred,
-			  "it is not before that index");
-	return vm_page_alloc(object, pindex, req & ~VM_ALLOC_NOOBJ);
+	const char *call = "vm_page_alloc_after";
+
+	if (mpred != NULL) {
+		ns_vm_require(call, mpred, NS_VM_IN_USE | NS_VM_PLACED);
+		if (ns_load_relaxed(&mpred->object) != object ||
+		    ns_load_relaxed(&mpred->pindex) >= pindex)
+			ns_vm_die(call, mpred, "it is not before that index");
+	}
+	return alloc(call, object, pindex, req & ~VM_ALLOC_NOOBJ);
 }
 
 ns_export vm_page_t
@@ -368,14 +394,14 @@ assert_zero(const char *call, const struct vm_page *m)
 #define assert_zero(call, m) ((void)0)
 #endif
 
-static ns_noinline void
-free_page(const char *call, struct vm_page *m, bool zero)
+ns_noinline void
+ns_vm_free_page(const char *call, struct vm_page *m, bool zero)
 {
 	ns_vm_chunk_of(call, m);
 	if (ns_load_relaxed(&m->object) != NULL)
 		ns_vm_leave(call, m);
 	if (m->fixed || !ns_vm_may_free(m) || !ns_vm_mag_put(m, zero))
-		ns_vm_free(m, zero);
+		ns_vm_free(call, m, zero);
 	ns_vm_freed();
 }
 
@@ -385,24 +411,24 @@ vm_page_free(vm_page_t m)
 	if (ns_likely(ns_vm_mag_push(m, false)))
 		ns_vm_freed();
 	else
-		free_page("vm_page_free", m, false);
+		ns_vm_free_page("vm_page_free", m, false);
 }
 
 ns_export void
 vm_page_free_zero(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_free_zero", m);
+	ns_vm_expect("vm_page_free_zero", m, NS_VM_IN_USE);
 	assert_zero("vm_page_free_zero", m);
 	if (ns_likely(ns_vm_mag_push(m, true)))
 		ns_vm_freed();
 	else
-		free_page("vm_page_free_zero", m, true);
+		ns_vm_free_page("vm_page_free_zero", m, true);
 }
 
 ns_export void *
 vm_page_addr(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_addr", m);
+	ns_vm_expect("vm_page_addr", m, NS_VM_IN_USE);
 	return m->addr;
 }
 
@@ -416,7 +442,7 @@ vm_page_size(void)
 ns_export size_t
 vm_page_length(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_length", m);
+	ns_vm_expect("vm_page_length", m, NS_VM_IN_USE);
 	return ns_vm_bytes(m);
 }
 
@@ -433,14 +459,14 @@ vm_page_of(const void *addr)
 ns_export int
 vm_page_domain(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_domain", m);
+	ns_vm_expect("vm_page_domain", m, NS_VM_IN_USE);
 	return ns_topo.node_of_slot[ns_slot_of(m)];
 }
 
 ns_export int
 vm_page_flags(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_flags", m);
+	ns_vm_expect("vm_page_flags", m, NS_VM_IN_USE);
 	return (m->zero ? PG_ZERO : 0) | (ns_vm_mlocked(m) ? PG_MLOCKED : 0) |
 	       (m->nodump ? PG_NODUMP : 0) |
 	       (ns_load_relaxed(&m->flags) & NS_VM_FLAGS);
@@ -449,44 +475,54 @@ vm_page_flags(vm_page_t m)
 ns_export vm_object_t
 vm_page_object(vm_page_t m)
 {
+	ns_vm_expect("vm_page_object", m, NS_VM_ANY);
 	return ns_load_relaxed(&m->object);
 }
 
 ns_export vm_pindex_t
 vm_page_pindex(vm_page_t m)
 {
+	ns_vm_expect("vm_page_pindex", m, NS_VM_ANY);
 	return ns_load_relaxed(&m->pindex);
 }
 
-static void
-set_flags(const char *call, struct vm_page *m, int set, int clear)
+void
+ns_vm_set_flags(struct vm_page *m, int set, int clear)
 {
 	uint16_t seen = ns_load_relaxed(&m->flags);
 
-	ns_vm_assert_allocated(call, m);
 	/* Pairs with the acquiring busy of who looks at them next. */
 	while (!ns_cas_release(&m->flags, &seen,
 			       (uint16_t)((seen | set) & ~clear)))
 		;
-	(void)call;
+}
+
+/* What was laid aside because it was dirty is inactive now. */
+void
+ns_vm_undirty(const char *call, struct vm_page *m)
+{
+	ns_vm_set_flags(m, 0, PG_DIRTY);
+	if (ns_load_relaxed(&m->queue) == NS_VM_PQ_UNSWAPPABLE)
+		ns_vm_enqueue(call, m, PQ_INACTIVE, false);
 }
 
 ns_export void
 vm_page_valid(vm_page_t m)
 {
-	set_flags("vm_page_valid", m, PG_VALID, 0);
+	ns_vm_expect("vm_page_valid", m, NS_VM_IN_USE | NS_VM_BUSY);
+	ns_vm_set_flags(m, PG_VALID, 0);
 }
 
 ns_export void
 vm_page_dirty(vm_page_t m)
 {
-	set_flags("vm_page_dirty", m, PG_DIRTY | PG_VALID | NS_VM_CHANGED, 0);
+	ns_vm_expect("vm_page_dirty", m, NS_VM_IN_USE | NS_VM_BUSY);
+	ns_vm_set_flags(m, PG_DIRTY | PG_VALID | NS_VM_CHANGED, 0);
 }
 
 ns_export void
 vm_page_undirty(vm_page_t m)
 {
-	set_flags("vm_page_undirty", m, 0, PG_DIRTY);
-	if (ns_load_relaxed(&m->queue) == NS_VM_PQ_UNSWAPPABLE)
-		vm_page_deactivate(m);
+	ns_vm_expect("vm_page_undirty", m, NS_VM_IN_USE | NS_VM_BUSY);
+	ns_vm_undirty("vm_page_undirty", m);
 }

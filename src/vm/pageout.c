@@ -169,7 +169,7 @@ reclaim(struct scan *s, struct vm_page *m)
 		ns_vm_to_cache(s->object, m);
 	} else {
 		ns_vm_leave("pageout", m);
-		ns_vm_free(m, false);
+		ns_vm_free("pageout", m, false);
 	}
 	ns_owner_add(&s->n->work.reclaimed, 1);
 	return true;
@@ -409,6 +409,7 @@ try_grow(struct ns_vm_node *n)
 	ns_lock(&n->lock);
 	n->stuck = false;
 	ns_unlock(&n->lock);
+	ns_vm_freed();
 }
 
 /* Works off what a node is behind with, but for what must be written.  [d] */

@@ -11,12 +11,17 @@
  * 3. What became of a write is settled under [q]: what was in the laundry goes
  *    to the head of the inactive queue, for it was unused long enough; what
  *    could not be written is active, so that others come first.
- * 4. fork: what the library's threads write is noted in their writer, under
+ * 4. What a pager answers is not believed.  A status that is none counts as
+ *    VM_PAGER_ERROR, a read that failed leaves the pages as valid and as dirty
+ *    as they were, whatever it did to them meanwhile, and a page that it was
+ *    not to let go ends the process, since it may be somebody else's by now.
+ *    In a debug build a wrong answer ends it as well.
+ * 5. fork: what the library's threads write is noted in their writer, under
  *    [q], which fork() holds; the child undoes it.  What the program's threads
  *    were reading and writing stays busy in the child, as all that others
  *    busied.
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,45 +35,108 @@ node_of(const struct vm_page *m)
 	return ns_vm_node_of(m);
 }
 
-#ifdef NS_DEBUG
+/* They are pages of the object, one index after the other, and keep @rules. */
 static void
-assert_row(const char *call, vm_object_t object, vm_page_t *ma, int count,
-	   bool excl)
+require_pages(const char *call, vm_object_t object, vm_page_t *ma, int count,
+	      unsigned rules)
 {
-	if (VM_OBJECT_WOWNED(object))
-		ns_vm_die_object(call, object, "the thread has locked it");
 	for (int i = 0; i < count; i++) {
-		ns_vm_assert_allocated(call, ma[i]);
-		if (vm_page_object(ma[i]) != object ||
-		    vm_page_pindex(ma[i]) !=
-			vm_page_pindex(ma[0]) + (vm_pindex_t)i)
+		ns_vm_require(call, ma[i], NS_VM_IN_USE | NS_VM_PLACED);
+		if (!ns_vm_is_at(ma[i], object, ma[0]->pindex + (vm_pindex_t)i))
 			ns_vm_die(call, ma[i], "it is not next in the object");
-		if (excl ? !vm_page_xbusied(ma[i]) : !vm_page_busied(ma[i]))
-			ns_vm_die(call, ma[i],
-				  excl ? "it is not exclusively busy"
-				       : "it is not busy");
+		ns_vm_require(call, ma[i], rules);
 	}
 }
+
+/* The caller has them, and not the object's lock. */
+static void
+require_row(const char *call, vm_object_t object, vm_page_t *ma, int count,
+	    unsigned rules)
+{
+	ns_vm_require_object(call, object, NS_VM_OBJ_UNLOCKED);
+	ns_vm_require_arg(call, ma, "ma");
+	if (count < 1)
+		ns_vm_die_object(call, object, "there is no page to it");
+	require_pages(call, object, ma, count, rules);
+}
+
+/* What became of a page, as @op said; @pends: it may be still under way. */
+static int
+answer(const char *op, const struct vm_page *m, int status, bool pends)
+{
+	bool known = status >= VM_PAGER_OK && status <= VM_PAGER_AGAIN;
+
+	if (ns_likely(known && (pends || status != VM_PAGER_PEND)))
+		return status;
+#ifdef NS_DEBUG
+	ns_vm_die(op, m,
+		  known ? "it may not be pending" : "it has no such status");
 #else
-#define assert_row(call, object, ma, count, excl) ((void)0)
+	(void)op, (void)m;
+	/* Of one that is pending there will be an end. */
+	return known ? status : VM_PAGER_ERROR;
 #endif
+}
 
 /* Reading. */
+
+/* @n, but not less than 0 and not more than there are. */
+static int
+limit(int n, vm_pindex_t most)
+{
+	if (n <= 0)
+		return 0;
+	return (vm_pindex_t)n < most ? n : (int)most;
+}
+
+static bool
+has_page(vm_object_t object, vm_pindex_t pindex, int *before, int *after)
+{
+	const struct pagerops *ops = object->pager;
+	vm_pindex_t last = object->size - 1;
+
+	*before = *after = 0;
+	if (ops == NULL || pindex > last)
+		return false;
+	if (ops->pgo_haspage == NULL)
+		return true;
+	if (!ops->pgo_haspage(object, pindex, before, after)) {
+		*before = *after = 0;
+		return false;
+	}
+	*before = limit(*before, pindex);
+	*after = limit(*after, last - pindex);
+	return true;
+}
 
 ns_export bool
 vm_pager_has_page(vm_object_t object, vm_pindex_t pindex, int *before,
 		  int *after)
 {
-	const struct pagerops *ops = object->pager;
-	int none[2] = { 0, 0 };
+	int none[2];
 
-	before = before != NULL ? before : &none[0];
-	after = after != NULL ? after : &none[1];
-	*before = *after = 0;
-	if (ops == NULL || pindex >= object->size)
-		return false;
-	return ops->pgo_haspage == NULL ||
-	       ops->pgo_haspage(object, pindex, before, after);
+	ns_vm_require_object("vm_pager_has_page", object, NS_VM_OBJ_UNLOCKED);
+	return has_page(object, pindex, before != NULL ? before : &none[0],
+			after != NULL ? after : &none[1]);
+}
+
+/* See 4: what the page is before its read. */
+static void
+begin_read(struct vm_page *m)
+{
+	int now = ns_load_relaxed(&m->flags) & (PG_VALID | PG_DIRTY);
+
+	ns_vm_set_flags(m, now << NS_VM_WAS, 0); /* none of them is set yet */
+}
+
+static void
+end_read(struct vm_page *m, bool good)
+{
+	int was = (ns_load_relaxed(&m->flags) & NS_VM_WAS_MASK) >> NS_VM_WAS;
+
+	ns_vm_set_flags(m, good ? PG_VALID : was,
+			NS_VM_WAS_MASK |
+			    ((PG_VALID | PG_DIRTY) & ~(good ? PG_VALID : was)));
 }
 
 static int
@@ -76,17 +144,21 @@ read_row(vm_object_t object, vm_page_t *ma, int count)
 {
 	const struct pagerops *ops = object->pager;
 	bool was;
-	int status;
+	int status, i;
 
 	if (ops == NULL || ops->pgo_getpages == NULL)
 		return VM_PAGER_BAD;
+	for (i = 0; i < count; i++)
+		begin_read(ma[i]);
 	was = vm_pager_thread(true);
 	status = ops->pgo_getpages(object, ma, count);
 	vm_pager_thread(was);
-	for (int i = 0; status == VM_PAGER_OK && i < count; i++) {
-		vm_page_valid(ma[i]);
-		vm_page_undirty(ma[i]);
-	}
+	require_pages("pgo_getpages", object, ma, count, NS_VM_XBUSY);
+	status = answer("pgo_getpages", ma[0], status, false);
+	if (status == VM_PAGER_PEND)
+		status = VM_PAGER_ERROR;
+	for (i = 0; i < count; i++)
+		end_read(ma[i], status == VM_PAGER_OK);
 	return status;
 }
 
@@ -112,16 +184,17 @@ add_pages(vm_object_t object, vm_pindex_t at, int step, vm_page_t *row,
 
 /* The pages that were read besides are everybody's, or not there. */
 static void
-release(vm_object_t object, vm_page_t *row, int count, bool valid)
+release(const char *call, vm_object_t object, vm_page_t *row, int count,
+	bool valid)
 {
 	for (int i = 0; i < count; i++) {
 		if (valid) {
-			vm_page_deactivate(row[i]);
+			ns_vm_enqueue(call, row[i], PQ_INACTIVE, false);
 			vm_page_xunbusy(row[i]);
 			continue;
 		}
-		VM_OBJECT_WLOCK(object);
-		vm_page_free(row[i]);
+		ns_vm_wlock(call, object);
+		ns_vm_free_page(call, row[i], false);
 		VM_OBJECT_WUNLOCK(object);
 	}
 }
@@ -131,30 +204,31 @@ static void
 limit_extra(vm_object_t object, vm_page_t *ma, int count, int *before,
 	    int *after)
 {
-	int has[2] = { 0, 0 }, room = (int)ROW_MAX - count;
+	int has[2], none, room = (int)ROW_MAX - limit(count, ROW_MAX);
 
-	vm_pager_has_page(object, ma[0]->pindex, &has[0], NULL);
-	vm_pager_has_page(object, ma[count - 1]->pindex, NULL, &has[1]);
-	*after = ns_max(ns_min(ns_min(*after, has[1]), room), 0);
-	*before = ns_max(ns_min(ns_min(*before, has[0]), room - *after), 0);
+	has_page(object, ma[0]->pindex, &has[0], &none);
+	has_page(object, ma[count - 1]->pindex, &none, &has[1]);
+	*after = limit(limit(*after, (vm_pindex_t)has[1]), (vm_pindex_t)room);
+	*before = limit(limit(*before, (vm_pindex_t)has[0]),
+			(vm_pindex_t)(room - *after));
 }
 
-ns_export int
-vm_pager_get_pages(vm_object_t object, vm_page_t *ma, int count, int *rbehind,
-		   int *rahead)
+static int
+get_pages(const char *call, vm_object_t object, vm_page_t *ma, int count,
+	  int *rbehind, int *rahead)
 {
 	int before = rbehind != NULL ? *rbehind : 0;
 	int after = rahead != NULL ? *rahead : 0;
 	int status = VM_PAGER_FAIL, saved = errno;
 	vm_page_t row[ROW_MAX], *from;
 
-	assert_row("vm_pager_get_pages", object, ma, count, true);
+	require_row(call, object, ma, count, NS_VM_XBUSY);
 	if (before > 0 || after > 0)
 		limit_extra(object, ma, count, &before, &after);
 	if (before > 0 || after > 0) {
 		from = row + before;
 		memcpy(from, ma, (size_t)count * sizeof(*ma));
-		VM_OBJECT_WLOCK(object);
+		ns_vm_wlock(call, object);
 		before =
 		    add_pages(object, ma[0]->pindex - 1, -1, from - 1, before);
 		after = add_pages(object, ma[count - 1]->pindex + 1, 1,
@@ -162,8 +236,10 @@ vm_pager_get_pages(vm_object_t object, vm_page_t *ma, int count, int *rbehind,
 		VM_OBJECT_WUNLOCK(object);
 		status =
 		    read_row(object, from - before, before + count + after);
-		release(object, from - before, before, status == VM_PAGER_OK);
-		release(object, from + count, after, status == VM_PAGER_OK);
+		release(call, object, from - before, before,
+			status == VM_PAGER_OK);
+		release(call, object, from + count, after,
+			status == VM_PAGER_OK);
 	}
 	/* What failed may be what nobody needs. */
 	if (status != VM_PAGER_OK) {
@@ -178,15 +254,25 @@ vm_pager_get_pages(vm_object_t object, vm_page_t *ma, int count, int *rbehind,
 	return status;
 }
 
+ns_export int
+vm_pager_get_pages(vm_object_t object, vm_page_t *ma, int count, int *rbehind,
+		   int *rahead)
+{
+	return get_pages("vm_pager_get_pages", object, ma, count, rbehind,
+			 rahead);
+}
+
 /* Makes a page valid that is exclusively busy: read, or zero. */
 static int
-fill(vm_object_t object, vm_page_t m)
+fill(const char *call, vm_object_t object, vm_page_t m)
 {
-	if (vm_pager_has_page(object, m->pindex, NULL, NULL))
-		return vm_pager_get_pages(object, &m, 1, NULL, NULL);
-	if ((vm_page_flags(m) & PG_ZERO) == 0)
+	int before, after;
+
+	if (has_page(object, m->pindex, &before, &after))
+		return get_pages(call, object, &m, 1, NULL, NULL);
+	if (!m->zero)
 		memset(m->addr, 0, ns_vm_bytes(m));
-	vm_page_valid(m);
+	ns_vm_set_flags(m, PG_VALID, 0);
 	return VM_PAGER_OK;
 }
 
@@ -198,15 +284,15 @@ is_valid(const struct vm_page *m)
 
 /* One that could not be read goes. */
 static void
-drop(vm_object_t object, vm_page_t m, int req)
+drop(const char *call, vm_object_t object, vm_page_t m, int req)
 {
 	if ((req & VM_ALLOC_WIRED) != 0)
-		vm_page_unwire(m, PQ_NONE);
-	VM_OBJECT_WLOCK(object);
-	if (vm_page_wired(m))
+		ns_vm_unwire(call, m, PQ_NONE);
+	ns_vm_wlock(call, object);
+	if (ns_vm_broken(m, NS_VM_UNWIRED | NS_VM_FREEABLE) != NULL)
 		vm_page_xunbusy(m);
 	else
-		vm_page_free(m);
+		ns_vm_free_page(call, m, false);
 	VM_OBJECT_WUNLOCK(object);
 }
 
@@ -214,30 +300,31 @@ ns_export int
 vm_page_grab_valid_unlocked(vm_page_t *mp, vm_object_t object,
 			    vm_pindex_t pindex, int req)
 {
+	const char *call = "vm_page_grab_valid_unlocked";
 	int shared = req & VM_ALLOC_SBUSY, status;
 	vm_page_t m;
 
+	ns_vm_require_arg(call, mp, "mp");
 	*mp = NULL;
 	if (shared != 0) {
-		m = vm_page_grab_unlocked(object, pindex,
-					  req | VM_ALLOC_NOCREAT);
+		m = ns_vm_grab(call, object, pindex, req | VM_ALLOC_NOCREAT);
 		if (m != NULL && is_valid(m)) {
 			*mp = m;
 			return VM_PAGER_OK;
 		}
 		if (m != NULL && (req & VM_ALLOC_WIRED) != 0)
-			vm_page_unwire(m, PQ_NONE);
+			ns_vm_unwire(call, m, PQ_NONE);
 		if (m != NULL)
 			vm_page_sunbusy(m);
 		else if (errno != ENOENT || (req & VM_ALLOC_NOCREAT) != 0)
 			return VM_PAGER_FAIL;
 	}
-	m = vm_page_grab_unlocked(object, pindex, req & ~VM_ALLOC_SBUSY);
+	m = ns_vm_grab(call, object, pindex, req & ~VM_ALLOC_SBUSY);
 	if (m == NULL)
 		return VM_PAGER_FAIL;
-	status = is_valid(m) ? VM_PAGER_OK : fill(object, m);
+	status = is_valid(m) ? VM_PAGER_OK : fill(call, object, m);
 	if (status != VM_PAGER_OK) {
-		drop(object, m, req);
+		drop(call, object, m, req);
 		errno = EIO;
 		return status;
 	}
@@ -312,14 +399,28 @@ put_row(vm_object_t object, vm_page_t *ma, int count, int flags, int *rtvals)
 	was = vm_pager_thread(true);
 	ops->pgo_putpages(object, ma, count, flags, rtvals);
 	vm_pager_thread(was);
+	for (int i = 0; i < count; i++)
+		rtvals[i] = answer("pgo_putpages", ma[i], rtvals[i],
+				   (flags & VM_PAGER_PUT_SYNC) == 0);
 	errno = saved;
 }
 
-ns_export void
-vm_pager_put_pages(vm_object_t object, vm_page_t *ma, int count, int flags,
-		   int *rtvals)
+/* A page that is not pending is still the writer's. */
+static void
+require_writing(const char *call, const struct vm_page *m, unsigned rules)
 {
-	assert_row("vm_pager_put_pages", object, ma, count, false);
+	ns_vm_require(call, m, NS_VM_IN_USE);
+	if ((ns_load_relaxed(&m->flags) & NS_VM_WRITING) == 0 ||
+	    ns_vm_broken(m, rules) != NULL)
+		ns_vm_die(call, m, "it is not being written");
+}
+
+static void
+put_pages(const char *call, vm_object_t object, vm_page_t *ma, int count,
+	  int flags, int *rtvals)
+{
+	require_row(call, object, ma, count, NS_VM_BUSY);
+	ns_vm_require_arg(call, rtvals, "rtvals");
 	/* In rising order, so that no two wait for each other. */
 	for (int i = 0; i < count; i++)
 		while (!ns_vm_write_begin(ma[i]))
@@ -329,6 +430,7 @@ vm_pager_put_pages(vm_object_t object, vm_page_t *ma, int count, int flags,
 	for (int i = 0; i < count; i++) {
 		if (rtvals[i] == VM_PAGER_PEND)
 			continue;
+		require_writing("pgo_putpages", ma[i], NS_VM_BUSY);
 		ns_lock(&node_of(ma[i])->qlock);
 		settle(ma[i], rtvals[i]);
 		ns_unlock(&node_of(ma[i])->qlock);
@@ -336,12 +438,21 @@ vm_pager_put_pages(vm_object_t object, vm_page_t *ma, int count, int flags,
 }
 
 ns_export void
+vm_pager_put_pages(vm_object_t object, vm_page_t *ma, int count, int flags,
+		   int *rtvals)
+{
+	put_pages("vm_pager_put_pages", object, ma, count, flags, rtvals);
+}
+
+ns_export void
 vm_pager_put_done(vm_page_t m, int status)
 {
-	ns_vm_chunk_of("vm_pager_put_done", m);
-	if (status == VM_PAGER_PEND || !vm_page_sbusied(m) ||
-	    (ns_load_relaxed(&m->flags) & NS_VM_WRITING) == 0)
-		ns_vm_die("vm_pager_put_done", m, "it is not being written");
+	const char *call = "vm_pager_put_done";
+
+	require_writing(call, m, NS_VM_SHARED);
+	if (status == VM_PAGER_PEND)
+		ns_vm_die(call, m, "it may not be pending");
+	status = answer(call, m, status, false);
 	ns_lock(&node_of(m)->qlock);
 	settle(m, status);
 	vm_page_sunbusy(m);
@@ -385,6 +496,8 @@ ns_vm_write(struct ns_vm_writer *w)
 		struct vm_page *m = w->page[w->n - 1];
 		struct ns_vm_node *n = node_of(m);
 
+		if (rtvals[w->n - 1] != VM_PAGER_PEND)
+			require_writing("pgo_putpages", m, NS_VM_SHARED);
 		ns_lock(&n->qlock);
 		if (rtvals[--w->n] != VM_PAGER_PEND) {
 			settle(m, rtvals[w->n]);
@@ -453,7 +566,8 @@ write_row(vm_object_t object, vm_page_t *row, int count)
 	int rtvals[NS_VM_RESERVE_MAX];
 	bool good = true;
 
-	vm_pager_put_pages(object, row, count, VM_PAGER_PUT_SYNC, rtvals);
+	put_pages("vm_object_page_clean", object, row, count, VM_PAGER_PUT_SYNC,
+		  rtvals);
 	for (int i = 0; i < count; i++) {
 		good &= rtvals[i] == VM_PAGER_OK || rtvals[i] == VM_PAGER_BAD;
 		if (rtvals[i] != VM_PAGER_PEND)
@@ -469,10 +583,12 @@ vm_object_page_clean(vm_object_t object, vm_pindex_t start, vm_pindex_t end)
 	bool good = true;
 	int n;
 
+	ns_vm_require_object("vm_object_page_clean", object,
+			     NS_VM_OBJ_UNLOCKED);
 	if (end == 0)
 		end = object->size;
 	for (;;) {
-		VM_OBJECT_RLOCK(object);
+		ns_vm_rlock("vm_object_page_clean", object);
 		m = next_dirty(object, start, end);
 		if (m == NULL)
 			break;

@@ -14,13 +14,14 @@
  *    brought the page in can afford.
  * 4. A wired page is in no queue, but for the moment between its first wiring
  *    and its leaving.
- *    Nor is one of a contiguous object: its memory is no use to others.
+ *    Nor is one of a contiguous object, or one that is never freed: its memory
+ *    is no use to others.
  * 5. act_count is a page's history: at each sweep over the active queue it is
  *    halved, and raised if the page was referenced since the last one; at 0
  *    the page goes.  A page that was just made active survives one sweep, one
  *    that was used all the time two after its last use.
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #include <sys/mman.h>
 
@@ -63,21 +64,21 @@ count_active(struct vm_page *m)
 void
 ns_vm_enqueue(const char *call, struct vm_page *m, uint8_t queue, bool head)
 {
-	struct ns_vm_node *n = ns_vm_node_of(m);
-	bool good;
+	struct ns_vm_node *n;
+	const char *broken;
 
 	ns_vm_chunk_of(call, m);
+	n = ns_vm_node_of(m);
 	ns_lock(&n->qlock);
-	good = ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
-	       ns_load_relaxed(&m->object) != NULL;
-	if (good && !m->fixed && ns_load_relaxed(&m->wire_count) == 0) {
+	broken = ns_vm_broken(m, NS_VM_IN_USE | NS_VM_PLACED);
+	if (broken == NULL && ns_vm_broken(m, NS_VM_QUEUED) == NULL) {
 		if (queue == PQ_ACTIVE)
 			count_active(m);
 		ns_vm_queue_move(m, queue, head);
 	}
 	ns_unlock(&n->qlock);
-	if (!good)
-		ns_vm_die(call, m, "it is free, cached or in no object");
+	if (ns_unlikely(broken != NULL))
+		ns_vm_die(call, m, broken);
 }
 
 /* The caller has the page, or it was just wired. */
@@ -93,78 +94,89 @@ ns_vm_dequeue(struct vm_page *m)
 	ns_unlock(&n->qlock);
 }
 
-ns_export void
-vm_page_activate(vm_page_t m)
+static void
+activate(const char *call, struct vm_page *m)
 {
 	if (ns_load_relaxed(&m->queue) == PQ_ACTIVE)
 		count_active(m);
 	else
-		ns_vm_enqueue("vm_page_activate", m, PQ_ACTIVE, false);
+		ns_vm_enqueue(call, m, PQ_ACTIVE, false);
+}
+
+ns_export void
+vm_page_activate(vm_page_t m)
+{
+	ns_vm_expect("vm_page_activate", m, NS_VM_QUEUEABLE);
+	activate("vm_page_activate", m);
 }
 
 ns_export void
 vm_page_deactivate(vm_page_t m)
 {
+	ns_vm_expect("vm_page_deactivate", m, NS_VM_QUEUEABLE);
 	ns_vm_enqueue("vm_page_deactivate", m, PQ_INACTIVE, false);
 }
 
 ns_export void
 vm_page_launder(vm_page_t m)
 {
+	ns_vm_expect("vm_page_launder", m, NS_VM_QUEUEABLE);
 	ns_vm_enqueue("vm_page_launder", m, PQ_LAUNDRY, false);
 }
 
 ns_export void
 vm_page_reference(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_reference", m);
+	ns_vm_expect("vm_page_reference", m, NS_VM_QUEUEABLE);
 	if ((ns_load_relaxed(&m->flags) & PG_REFERENCED) == 0)
 		__atomic_fetch_or(&m->flags, PG_REFERENCED, __ATOMIC_RELAXED);
+}
+
+static bool
+is_in_laundry(const struct vm_page *m)
+{
+	uint8_t queue = ns_load_relaxed(&m->queue);
+
+	return queue == PQ_LAUNDRY || queue == NS_VM_PQ_UNSWAPPABLE;
 }
 
 ns_export void
 vm_page_advise(vm_page_t m, int advice)
 {
-	bool dirty;
+	const char *call = "vm_page_advise";
 
+	ns_vm_expect(call, m, NS_VM_IN_USE | NS_VM_PLACED | NS_VM_OWNED);
 	if (advice == MADV_WILLNEED)
-		vm_page_activate(m);
+		activate(call, m);
 	if (advice == MADV_FREE)
-		vm_page_undirty(m);
+		ns_vm_undirty(call, m);
 	if (advice != MADV_FREE && advice != MADV_DONTNEED)
 		return;
 	__atomic_fetch_and(&m->flags, (uint16_t)~PG_REFERENCED,
 			   __ATOMIC_RELAXED);
-	dirty = (ns_load_relaxed(&m->flags) & PG_DIRTY) != 0;
-	if (!dirty)
-		ns_vm_enqueue("vm_page_advise", m, PQ_INACTIVE, true);
-	else if (!vm_page_in_laundry(m))
-		ns_vm_enqueue("vm_page_advise", m, PQ_LAUNDRY, false);
-}
-
-static bool
-is_in(const char *call, const struct vm_page *m, uint8_t queue)
-{
-	ns_vm_assert_allocated(call, m);
-	(void)call;
-	return ns_load_relaxed(&m->queue) == queue;
+	if ((ns_load_relaxed(&m->flags) & PG_DIRTY) == 0)
+		ns_vm_enqueue(call, m, PQ_INACTIVE, true);
+	else if (!is_in_laundry(m))
+		ns_vm_enqueue(call, m, PQ_LAUNDRY, false);
 }
 
 ns_export bool
 vm_page_active(vm_page_t m)
 {
-	return is_in("vm_page_active", m, PQ_ACTIVE);
+	ns_vm_expect("vm_page_active", m, NS_VM_IN_USE);
+	return ns_load_relaxed(&m->queue) == PQ_ACTIVE;
 }
 
 ns_export bool
 vm_page_inactive(vm_page_t m)
 {
-	return is_in("vm_page_inactive", m, PQ_INACTIVE);
+	ns_vm_expect("vm_page_inactive", m, NS_VM_IN_USE);
+	return ns_load_relaxed(&m->queue) == PQ_INACTIVE;
 }
 
 ns_export bool
 vm_page_in_laundry(vm_page_t m)
 {
-	return is_in("vm_page_in_laundry", m, PQ_LAUNDRY) ||
-	       is_in("vm_page_in_laundry", m, NS_VM_PQ_UNSWAPPABLE);
+	ns_vm_expect("vm_page_in_laundry", m, NS_VM_IN_USE);
+	return is_in_laundry(m);
 }

@@ -14,7 +14,7 @@
  * 3. Pages leave an object exclusively busied, so a page that is busy or was
  *    found under the lock does not go.
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #include <errno.h>
 
@@ -23,6 +23,7 @@ vm_page_lookup(vm_object_t object, vm_pindex_t pindex)
 {
 	struct ns_vm_entry e;
 
+	ns_vm_expect_object("vm_page_lookup", object, NS_VM_OBJ_ANY);
 	if (ns_unlikely(pindex >= object->size))
 		return NULL;
 	do {
@@ -31,24 +32,6 @@ vm_page_lookup(vm_object_t object, vm_pindex_t pindex)
 			return NULL;
 	} while (ns_unlikely(!ns_vm_is_at(e.page, object, pindex)));
 	return e.page;
-}
-
-/* Dies unless the page may leave its object, which is returned. */
-vm_object_t
-ns_vm_assert_leaving(const char *call, struct vm_page *m)
-{
-	vm_object_t object;
-
-	ns_vm_chunk_of(call, m);
-	object = ns_load_relaxed(&m->object);
-	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
-		ns_vm_die(call, m, "it is free or cached");
-	if (object == NULL)
-		ns_vm_die(call, m, "it is in no object");
-	ns_vm_assert_wlocked(call, object);
-	if (!vm_page_xbusied(m))
-		ns_vm_die(call, m, "it is not exclusively busy");
-	return object;
 }
 
 /* The way in the tree is made, and the page busy as it shall be. */
@@ -74,11 +57,8 @@ leave(struct vm_page *m, vm_object_t object)
 void
 ns_vm_leave(const char *call, struct vm_page *m)
 {
-	vm_object_t object = ns_vm_assert_leaving(call, m);
-
-	if (ns_load_relaxed(&m->wire_count) != 0)
-		ns_vm_die(call, m, "it is wired");
-	leave(m, object);
+	ns_vm_require(call, m, NS_VM_LEAVING | NS_VM_UNWIRED | NS_VM_FREEABLE);
+	leave(m, ns_load_relaxed(&m->object));
 	ns_vm_busy_end(m);
 }
 
@@ -90,7 +70,7 @@ ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex, struct vm_page *m)
 		return;
 	ns_vm_tree_clear(&object->tree, pindex);
 	ns_store_relaxed(&m->object, NULL);
-	ns_vm_free(m, false);
+	ns_vm_free("vm_page_free", m, false);
 }
 
 /*
@@ -102,7 +82,7 @@ make_room(const char *call, vm_object_t object, vm_pindex_t pindex)
 {
 	struct ns_vm_entry e;
 
-	ns_vm_assert_wlocked(call, object);
+	ns_vm_require_object(call, object, NS_VM_OBJ_WLOCKED);
 	if (pindex >= object->size)
 		return -EINVAL;
 	e = ns_vm_tree_get(&object->tree, pindex);
@@ -159,7 +139,7 @@ ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
 	struct vm_page *m;
 	int error;
 
-	ns_vm_assert_wlocked(call, object);
+	ns_vm_require_object(call, object, NS_VM_OBJ_WLOCKED);
 	if (pindex >= object->size ||
 	    (object->segment != NULL && slot != NS_NO_SLOT &&
 	     slot != object->segment->slot))
@@ -210,7 +190,8 @@ take_run(vm_object_t object, vm_pindex_t pindex, unsigned slot, int req,
 		m = ns_vm_segment_take(object, pindex + i);
 		if (m == NULL) {
 			while (i-- > 0)
-				ns_vm_free(ns_vm_page_of(ns_vm_segment_addr(
+				ns_vm_free("vm_page_alloc_contig",
+					   ns_vm_page_of(ns_vm_segment_addr(
 					       object, pindex + i)),
 					   false);
 			return NULL;
@@ -247,11 +228,12 @@ vm_page_t
 ns_vm_object_run(const char *call, vm_object_t object, vm_pindex_t pindex,
 		 unsigned slot, int req, const struct ns_vm_run *run)
 {
-	int error = run_error(object, pindex, slot, run);
 	struct vm_page *first, *m;
+	int error;
 	size_t i;
 
-	ns_vm_assert_wlocked(call, object);
+	ns_vm_require_object(call, object, NS_VM_OBJ_WLOCKED);
+	error = run_error(object, pindex, slot, run);
 	if (error != 0)
 		return refuse(error);
 	for (i = 0; i < run->count; i++) {
@@ -282,7 +264,7 @@ vm_page_find_least(vm_object_t object, vm_pindex_t pindex)
 {
 	struct ns_vm_entry e;
 
-	ns_vm_assert_locked("vm_page_find_least", object);
+	ns_vm_expect_object("vm_page_find_least", object, NS_VM_OBJ_LOCKED);
 	while (pindex < object->size) {
 		e = ns_vm_tree_next(&object->tree, &pindex);
 		if (e.page == NULL || !e.cached)
@@ -295,9 +277,10 @@ vm_page_find_least(vm_object_t object, vm_pindex_t pindex)
 ns_export vm_page_t
 vm_page_next(vm_page_t m)
 {
-	vm_object_t object = ns_load_relaxed(&m->object);
+	vm_object_t object;
 
-	ns_vm_assert_allocated("vm_page_next", m);
+	ns_vm_expect("vm_page_next", m, NS_VM_IN_USE);
+	object = ns_load_relaxed(&m->object);
 	if (object == NULL)
 		return NULL;
 	return vm_page_lookup(object, ns_load_relaxed(&m->pindex) + 1);
@@ -306,9 +289,10 @@ vm_page_next(vm_page_t m)
 ns_export vm_page_t
 vm_page_prev(vm_page_t m)
 {
-	vm_object_t object = ns_load_relaxed(&m->object);
+	vm_object_t object;
 
-	ns_vm_assert_allocated("vm_page_prev", m);
+	ns_vm_expect("vm_page_prev", m, NS_VM_IN_USE);
+	object = ns_load_relaxed(&m->object);
 	if (object == NULL || ns_load_relaxed(&m->pindex) == 0)
 		return NULL;
 	return vm_page_lookup(object, ns_load_relaxed(&m->pindex) - 1);
@@ -322,13 +306,6 @@ is_like(const struct vm_page *m, vm_object_t object)
 {
 	return m->order == object->order && !m->fixed &&
 	       object->segment == NULL;
-}
-
-static void
-assert_movable(const char *call, const struct vm_page *m)
-{
-	if (m->fixed)
-		ns_vm_die(call, m, "its object is contiguous");
 }
 
 static int
@@ -345,10 +322,8 @@ vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 {
 	int error;
 
-	ns_vm_chunk_of("vm_page_insert", m);
-	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED ||
-	    ns_load_relaxed(&m->object) != NULL)
-		ns_vm_die("vm_page_insert", m, "it is free or in an object");
+	ns_vm_require("vm_page_insert", m, NS_VM_IN_USE | NS_VM_LOOSE);
+	ns_vm_require_object("vm_page_insert", object, NS_VM_OBJ_WLOCKED);
 	error = is_like(m, object) ? make_room("vm_page_insert", object, pindex)
 				   : -EINVAL;
 	if (error == 0) {
@@ -361,10 +336,8 @@ vm_page_insert(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 ns_export bool
 vm_page_remove(vm_page_t m)
 {
-	vm_object_t object = ns_vm_assert_leaving("vm_page_remove", m);
-
-	assert_movable("vm_page_remove", m);
-	leave(m, object);
+	ns_vm_require("vm_page_remove", m, NS_VM_LEAVING | NS_VM_MOVABLE);
+	leave(m, ns_load_relaxed(&m->object));
 	ns_vm_busy_end(m);
 	return ns_load_relaxed(&m->wire_count) == 0;
 }
@@ -372,12 +345,15 @@ vm_page_remove(vm_page_t m)
 ns_export int
 vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 {
-	vm_object_t old = ns_vm_assert_leaving("vm_page_rename", m);
+	vm_object_t old;
 	vm_pindex_t was;
-	int error = is_like(m, object)
-			? make_room("vm_page_rename", object, pindex)
-			: -EINVAL;
+	int error;
 
+	ns_vm_require("vm_page_rename", m, NS_VM_LEAVING);
+	ns_vm_require_object("vm_page_rename", object, NS_VM_OBJ_WLOCKED);
+	old = ns_load_relaxed(&m->object);
+	error = is_like(m, object) ? make_room("vm_page_rename", object, pindex)
+				   : -EINVAL;
 	if (error != 0)
 		return result(error);
 	/* The nodes on both ways stay until the page is at its new place. */
@@ -386,7 +362,10 @@ vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 	ns_owner_add(&old->resident, -1ul);
 	enter(m, object, pindex);
 	ns_vm_tree_trim(&old->tree, was);
-	vm_page_dirty(m);
+	ns_vm_set_flags(m, PG_DIRTY | PG_VALID | NS_VM_CHANGED, 0);
+	/* Who had no pager may have one now. */
+	if (ns_load_relaxed(&m->queue) == NS_VM_PQ_UNSWAPPABLE)
+		ns_vm_enqueue("vm_page_rename", m, PQ_LAUNDRY, false);
 	return 0;
 }
 
@@ -394,17 +373,16 @@ ns_export void
 vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 		vm_page_t mold)
 {
-	ns_vm_chunk_of("vm_page_replace", mnew);
-	if (ns_load_relaxed(&mnew->state) != NS_VM_ALLOCATED ||
-	    ns_load_relaxed(&mnew->object) != NULL)
-		ns_vm_die("vm_page_replace", mnew,
-			  "it is free or in an object");
-	ns_vm_assert_leaving("vm_page_replace", mold);
+	const char *call = "vm_page_replace";
+
+	ns_vm_require(call, mnew, NS_VM_IN_USE | NS_VM_LOOSE);
+	ns_vm_require(call, mold, NS_VM_LEAVING | NS_VM_MOVABLE);
 	if (!ns_vm_is_at(mold, object, pindex))
-		ns_vm_die("vm_page_replace", mold, "it is not at that index");
-	assert_movable("vm_page_replace", mold);
+		ns_vm_die(call, mold, "it is not at that index");
 	if (mnew->order != mold->order)
-		ns_vm_die("vm_page_replace", mnew, "it is of another size");
+		ns_vm_die(call, mnew, "it is of another size");
+	if (ns_load_relaxed(&mold->wire_count) == 0)
+		ns_vm_require(call, mold, NS_VM_FREEABLE);
 	ns_vm_dequeue(mold);
 	ns_vm_busy_set(mnew, 0);
 	enter(mnew, object, pindex);
@@ -412,5 +390,5 @@ vm_page_replace(vm_page_t mnew, vm_object_t object, vm_pindex_t pindex,
 	ns_store_relaxed(&mold->object, NULL);
 	ns_vm_busy_end(mold);
 	if (ns_load_relaxed(&mold->wire_count) == 0)
-		ns_vm_free(mold, false);
+		ns_vm_free_page(call, mold, false);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* vm/stat.c - a node's figures, for tests and for programs. */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #include <errno.h>
 #include <string.h>
@@ -73,6 +73,7 @@ vm_domain_stat(int domain, struct vm_domain_stat *st)
 	struct ns_vm_node *n;
 	struct ns_vm_stat s;
 
+	ns_vm_require_arg("vm_domain_stat", st, "st");
 	if (slot == NS_NO_SLOT) {
 		errno = EINVAL;
 		return -1;

@@ -78,6 +78,9 @@ _Static_assert(sizeof(struct vm_page) == NS_CACHELINE, "one line each");
 #define NS_VM_FLAGS   (PG_VALID | PG_DIRTY | PG_REFERENCED | PG_NOFREE)
 #define NS_VM_WRITING 0x8000 /* its pager writes it */
 #define NS_VM_CHANGED 0x4000 /* and somebody has made it dirty since */
+/* PG_VALID and PG_DIRTY as they were before its pager reads it. */
+#define NS_VM_WAS      10
+#define NS_VM_WAS_MASK ((PG_VALID | PG_DIRTY) << NS_VM_WAS)
 
 /* Dirty pages of objects without pager: they wait to be clean. */
 #define NS_VM_PQ_UNSWAPPABLE 3
@@ -211,7 +214,7 @@ struct ns_vm_node {
 	struct ns_vm_record *records[NS_VM_KINDS]; /* [v] free ones */
 	uint64_t zero_asked;   /* [a] written under [v], as the next */
 	uint64_t zero_given;   /* [a] */
-	uint64_t zero_made;    /* [v] pages that zero.c zeroed */
+	uint64_t zero_made;    /* [a] pages that zero.c zeroed; written [v] */
 	uint64_t spilled;      /* [a] pages from here asked of another node */
 	uint64_t denied;       /* [a] requests that found nothing here */
 	uint64_t from_reserve; /* [a] */
@@ -287,24 +290,20 @@ ns_vm_may_free(const struct vm_page *m)
 /* node.c */
 void ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal);
 struct vm_page *ns_vm_alloc(struct ns_vm_node *n, int req);
-void ns_vm_set_up(struct ns_vm_node *n);       /* if it is not used yet */
-void ns_vm_note_tight(struct ns_vm_node *n);   /* who changed what it holds */
-void ns_vm_free(struct vm_page *m, bool zero); /* @zero: it is zero */
+void ns_vm_set_up(struct ns_vm_node *n);     /* if it is not used yet */
+void ns_vm_note_tight(struct ns_vm_node *n); /* who changed what it holds */
+/* For @call; @zero: it is zero. */
+void ns_vm_free(const char *call, struct vm_page *m, bool zero);
 /* Pages that were free already go back into their chunks. */
 void ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count);
 
-/* One line, and abort: @call was given @m, which broke @rule. */
+/* check.c: one line, and abort: @call was given @m, which broke @rule. */
 _Noreturn void ns_vm_die(const char *call, const void *m, const char *rule);
+_Noreturn void ns_vm_die_object(const char *call, const void *object,
+				const char *rule);
 
 /* The chunk of a page that was handed out; dies if @m is no such thing. */
 struct ns_vm_chunk *ns_vm_chunk_of(const char *call, const struct vm_page *m);
-
-/* Debug builds: dies unless @m is somebody's. */
-#ifdef NS_DEBUG
-void ns_vm_assert_allocated(const char *call, const struct vm_page *m);
-#else
-#define ns_vm_assert_allocated(call, m) ((void)0)
-#endif
 
 /*
  * chunk.c - without the node's lock: a chunk of the pool's memory for the node,
@@ -342,6 +341,8 @@ void ns_vm_record_put(void *record, enum ns_vm_kind kind);
 void ns_vm_busy_set(struct vm_page *m, int req);
 void ns_vm_busy_end(struct vm_page *m);
 bool ns_vm_busy_try(struct vm_page *m, int req);
+bool ns_vm_is_xbusy(const struct vm_page *m);
+bool ns_vm_is_busy(const struct vm_page *m); /* in any way */
 void ns_vm_busy_undo(struct vm_page *m, int req);
 
 /*
@@ -396,16 +397,9 @@ _Static_assert(sizeof(struct vm_object) <= NS_VM_RECORD, "fits");
 void ns_vm_objects_lock(void);
 void ns_vm_objects_unlock(void);
 void ns_vm_objects_fork_child(void);
-#ifdef NS_DEBUG
-void ns_vm_assert_wlocked(const char *call, vm_object_t object);
-void ns_vm_assert_locked(const char *call, vm_object_t object);
-#else
-#define ns_vm_assert_wlocked(call, object) ((void)(call))
-#define ns_vm_assert_locked(call, object)  ((void)0)
-#endif
-
-_Noreturn void ns_vm_die_object(const char *call, const void *object,
-				const char *rule);
+/* The lock, which @call may not have already. */
+void ns_vm_wlock(const char *call, vm_object_t object);
+void ns_vm_rlock(const char *call, vm_object_t object);
 
 /* Is the page there, or was it when it was cached? */
 ns_inline bool
@@ -421,7 +415,6 @@ vm_page_t ns_vm_object_alloc(const char *call, vm_object_t object,
 vm_page_t ns_vm_object_run(const char *call, vm_object_t object,
 			   vm_pindex_t pindex, unsigned slot, int req,
 			   const struct ns_vm_run *run);
-vm_object_t ns_vm_assert_leaving(const char *call, struct vm_page *m);
 void ns_vm_leave(const char *call, struct vm_page *m);
 void ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex,
 		       struct vm_page *m);
@@ -450,8 +443,14 @@ unsigned ns_vm_order(const struct ns_vm_place *place, unsigned home,
 		     uint8_t order[NS_MAX_SLOTS]);
 int ns_vm_request_error(vm_object_t object, int req);
 struct vm_page *ns_vm_finish(struct vm_page *m, int req);
+void ns_vm_free_page(const char *call, struct vm_page *m, bool zero);
+void ns_vm_set_flags(struct vm_page *m, int set, int clear);
+void ns_vm_undirty(const char *call, struct vm_page *m);
 
-/* grab.c: somebody may sleep until a page is free */
+/* grab.c */
+vm_page_t ns_vm_grab(const char *call, vm_object_t object, vm_pindex_t pindex,
+		     int req);
+/* Somebody may sleep until a page is free */
 extern uint32_t ns_vm_waiters; /* [a] */
 void ns_vm_wake_waiters(void);
 
@@ -562,6 +561,8 @@ void ns_vm_zero_if_due(uint64_t *at);
 
 /* wire.c */
 void ns_vm_wire_new(struct vm_page *m, bool lock);
+void ns_vm_wire(const char *call, struct vm_page *m);
+bool ns_vm_unwire(const char *call, struct vm_page *m, uint8_t queue);
 bool ns_vm_mlocked(const struct vm_page *m);
 void ns_vm_wire_lock_all(void);
 void ns_vm_wire_unlock_all(void);
@@ -586,7 +587,7 @@ struct ns_vm_stat {
 };
 void ns_vm_stat(unsigned node, struct ns_vm_stat *st);
 
-/* Are the node's books right?  Dies if not.  Others may go on meanwhile. */
+/* books.c: are they right?  Dies if not.  Others may go on meanwhile. */
 void ns_vm_check(unsigned node);
 
 /* fork, through ns_fork_vm: all vm locks, in slot order. */

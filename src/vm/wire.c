@@ -16,7 +16,7 @@
  * 4. What it gives up: each locked page that has no locked neighbour costs
  *    the process two VMAs more.
  */
-#include "vm/vm.h"
+#include "vm/check.h"
 
 #define NLOCKS 16 /* more than a few threads wire at once: never seen */
 
@@ -64,14 +64,13 @@ ns_vm_wire_new(struct vm_page *m, bool lock)
 		kernel_lock(m);
 }
 
-ns_export void
-vm_page_wire(vm_page_t m)
+void
+ns_vm_wire(const char *call, struct vm_page *m)
 {
 	bool overflow;
 
-	ns_vm_chunk_of("vm_page_wire", m);
-	if (ns_load_relaxed(&m->state) != NS_VM_ALLOCATED)
-		ns_vm_die("vm_page_wire", m, "it is free");
+	ns_vm_require(call, m, NS_VM_IN_USE);
+	ns_vm_expect(call, m, NS_VM_KEPT);
 	ns_lock(lock_of(m));
 	overflow = m->wire_count == UINT32_MAX;
 	if (!overflow) {
@@ -81,20 +80,26 @@ vm_page_wire(vm_page_t m)
 	}
 	ns_unlock(lock_of(m));
 	if (overflow)
-		ns_vm_die("vm_page_wire", m, "it has too many wirings");
+		ns_vm_die(call, m, "it has too many wirings");
 	ns_vm_dequeue(m);
 }
 
-ns_export bool
-vm_page_unwire(vm_page_t m, uint8_t queue)
+ns_export void
+vm_page_wire(vm_page_t m)
+{
+	ns_vm_wire("vm_page_wire", m);
+}
+
+bool
+ns_vm_unwire(const char *call, struct vm_page *m, uint8_t queue)
 {
 	uint32_t before;
 
-	ns_vm_chunk_of("vm_page_unwire", m);
+	ns_vm_require(call, m, NS_VM_IN_USE);
 	if (queue > PQ_LAUNDRY && queue != PQ_NONE)
-		ns_vm_die("vm_page_unwire", m, "there is no such queue");
+		ns_vm_die(call, m, "there is no such queue");
 	if (queue != PQ_NONE && ns_load_relaxed(&m->object) == NULL)
-		ns_vm_die("vm_page_unwire", m,
+		ns_vm_die(call, m,
 			  "a page without object goes on PQ_NONE only");
 	ns_lock(lock_of(m));
 	before = m->wire_count;
@@ -104,16 +109,22 @@ vm_page_unwire(vm_page_t m, uint8_t queue)
 		kernel_unlock(m);
 	ns_unlock(lock_of(m));
 	if (before == 0)
-		ns_vm_die("vm_page_unwire", m, "it is not wired");
+		ns_vm_die(call, m, "it is not wired");
 	if (before == 1 && queue != PQ_NONE)
-		ns_vm_enqueue("vm_page_unwire", m, queue, false);
+		ns_vm_enqueue(call, m, queue, false);
 	return before == 1;
+}
+
+ns_export bool
+vm_page_unwire(vm_page_t m, uint8_t queue)
+{
+	return ns_vm_unwire("vm_page_unwire", m, queue);
 }
 
 ns_export bool
 vm_page_wired(vm_page_t m)
 {
-	ns_vm_assert_allocated("vm_page_wired", m);
+	ns_vm_expect("vm_page_wired", m, NS_VM_IN_USE);
 	return ns_load_relaxed(&m->wire_count) != 0;
 }
 

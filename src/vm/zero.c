@@ -34,14 +34,19 @@ ns_vm_zero_note(struct ns_vm_node *n, const struct vm_page *m)
 	return first;
 }
 
-/* Until the page that is being zeroed, if any, is back.  Without the lock. */
+/*
+ * Until the page that is being zeroed, if any, is back; not for those that are
+ * after it.  Without the lock.
+ */
 void
 ns_vm_zero_wait(struct ns_vm_node *n)
 {
+	uint64_t made = ns_load_relaxed(&n->zero_made);
 	uint32_t seen;
 
 	/* Asleep, so that who zeroes at idle priority gets the processor. */
-	while ((seen = ns_load_relaxed(&n->zeroing)) != 0)
+	while ((seen = ns_load_relaxed(&n->zeroing)) != 0 &&
+	       ns_load_relaxed(&n->zero_made) == made)
 		ns_os_sleep_on(&n->zeroing, seen, 1);
 }
 

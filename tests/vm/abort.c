@@ -71,8 +71,7 @@ wrong_states(int node)
 	vm_page_t m = vm_page_alloc_domain(NULL, 0, node, NORMAL);
 
 	REQUIRE(m != NULL);
-	CHECK_ABORTS(do_free_twice, m,
-		     line("vm_page_free", m, "it is free already"));
+	CHECK_ABORTS(do_free_twice, m, line("vm_page_free", m, "it is free"));
 	CHECK_ABORTS(do_unwire, m,
 		     line("vm_page_unwire", m, "it is not wired"));
 	CHECK_ABORTS(do_wire_free, m, line("vm_page_wire", m, "it is free"));

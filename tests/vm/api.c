@@ -141,6 +141,6 @@ main(int argc, char **argv)
 	test_memory();
 	m = vm_page_alloc(NULL, 0, NORMAL);
 	REQUIRE(m != NULL);
-	CHECK_ABORTS(free_twice, m, "it is free already");
+	CHECK_ABORTS(free_twice, m, "it is free");
 	return test_done();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pages of objects: every call in every state of a page, each flag with and
- * without effect, the watermarks with cached pages, and what must not be done.
+ * Objects and their pages: each flag of a request with and without effect,
+ * moves, cached pages, and the watermarks with cached pages.
  */
 #include "tests/vm/vm_test.h"
 
@@ -200,8 +200,8 @@ busy_states(void *arg)
 	CHECK(!vm_page_busied(m));
 	vm_page_sbusy(m);
 	vm_page_sunbusy(m);
-	vm_page_busy_sleep(m, 0); /* it is not: at once */
 	VM_OBJECT_WUNLOCK(o);
+	vm_page_busy_sleep(m, 0); /* it is not: at once */
 	vm_object_destroy(o);
 }
 
@@ -406,195 +406,6 @@ reclaim(void *arg)
 	ns_vm_check(0);
 }
 
-static void *
-free_later(void *m)
-{
-	usleep(20000);
-	vm_page_free(m);
-	return NULL;
-}
-
-static void *
-unbusy_later(void *m)
-{
-	usleep(20000);
-	vm_page_xunbusy(m);
-	return NULL;
-}
-
-/* Somebody busies, and ends it later, in one way or another. */
-enum ending { UNBUSIED, FREED, CACHED, RENAMED };
-
-struct holder {
-	vm_page_t m;
-	enum ending how;
-	vm_object_t o;
-};
-
-static void *
-end_later(void *arg)
-{
-	struct holder *h = arg;
-
-	usleep(20000);
-	VM_OBJECT_WLOCK(h->o); /* who sleeps has dropped it */
-	if (h->how == FREED)
-		vm_page_free(h->m);
-	else if (h->how == CACHED)
-		vm_page_cache(h->m);
-	else if (h->how == RENAMED)
-		CHECK_EQ(vm_page_rename(h->m, h->o, 50), 0);
-	if (h->how == UNBUSIED || h->how == RENAMED)
-		vm_page_xunbusy(h->m);
-	VM_OBJECT_WUNLOCK(h->o);
-	return NULL;
-}
-
-/* vm_page_busy_acquire of a page that is held, with each ending and flag. */
-static void
-acquiring(void *arg)
-{
-	static const int flags[] = { 0, VM_ALLOC_SBUSY, VM_ALLOC_WAITFAIL,
-				     VM_ALLOC_NOWAIT };
-	struct holder h;
-	pthread_t thread;
-	vm_object_t o;
-	bool got;
-
-	boot(arg);
-	o = make(100);
-	h.o = o;
-	for (size_t f = 0; f < NS_ARRAY_LEN(flags); f++)
-		for (int how = UNBUSIED; how <= RENAMED; how++) {
-			VM_OBJECT_WLOCK(o);
-			h.m = fill(o, 0, 7);
-			h.how = (enum ending)how;
-			REQUIRE(pthread_create(&thread, NULL, end_later, &h) ==
-				0);
-			got = vm_page_busy_acquire(h.m, flags[f]);
-			CHECK(VM_OBJECT_WOWNED(o));
-			CHECK_EQ(got, how == UNBUSIED &&
-					  f < 2); /* it waits until then */
-			if (got)
-				CHECK(flags[f] == VM_ALLOC_SBUSY
-					  ? vm_page_sbusied(h.m)
-					  : vm_page_xbusied(h.m));
-			VM_OBJECT_WUNLOCK(o);
-			pthread_join(thread, NULL);
-			if (got && flags[f] == VM_ALLOC_SBUSY)
-				vm_page_sunbusy(h.m);
-			else if (got)
-				vm_page_xunbusy(h.m);
-			vm_object_destroy(o);
-			o = h.o = make(100);
-		}
-	/* One that is free to be busied, without the lock; one without object.
-	 */
-	h.m = vm_page_grab_unlocked(o, 0, N);
-	vm_page_xunbusy(h.m);
-	CHECK(vm_page_busy_acquire(h.m, VM_ALLOC_NOWAIT));
-	CHECK(!vm_page_busy_acquire(h.m, VM_ALLOC_NOWAIT));
-	vm_page_xunbusy(h.m);
-	vm_object_destroy(o);
-	h.m = vm_page_alloc(NULL, 0, NORMAL);
-	CHECK(!vm_page_busy_acquire(h.m, 0));
-	vm_page_free(h.m);
-	ns_vm_check(0);
-}
-
-static void
-grabbing(void *arg)
-{
-	struct set s = { NULL, 0, 0 };
-	pthread_t thread;
-	vm_object_t o;
-	vm_page_t m, k, many[8];
-
-	boot(arg);
-	o = make(100);
-	VM_OBJECT_WLOCK(o);
-	CHECK_ERRNO(vm_page_grab(o, 0, N | VM_ALLOC_NOCREAT), NULL, ENOENT);
-	CHECK_ERRNO(vm_page_grab(o, 100, N), NULL, EINVAL);
-	CHECK_ERRNO(vm_page_grab(o, 0, N | VM_ALLOC_NOWAIT | VM_ALLOC_WAITOK),
-		    NULL, EINVAL);
-	m = vm_page_grab(o, 0, N | VM_ALLOC_ZERO);
-	REQUIRE(m != NULL);
-	CHECK(vm_page_xbusied(m) && all_zero(vm_page_addr(m), ns_page_size));
-	CHECK_ERRNO(vm_page_grab(o, 0, N | VM_ALLOC_NOWAIT), NULL, EBUSY);
-	vm_page_busy_downgrade(m);
-	CHECK_EQ(vm_page_grab(o, 0, N | VM_ALLOC_SBUSY | VM_ALLOC_WIRED), m);
-	CHECK(vm_page_wired(m));
-	vm_page_unwire(m, PQ_NONE);
-	vm_page_sunbusy(m);
-	CHECK_EQ(vm_page_grab(o, 0, N | VM_ALLOC_NOBUSY), m);
-	CHECK(vm_page_busy_tryupgrade(m));
-	/* It sleeps until another thread ends it. */
-	REQUIRE(pthread_create(&thread, NULL, unbusy_later, m) == 0);
-	CHECK_EQ(vm_page_grab(o, 0, N), m);
-	pthread_join(thread, NULL);
-	CHECK_ERRNO(vm_page_grab(o, 0, N | VM_ALLOC_NOWAIT), NULL, EBUSY);
-	VM_OBJECT_WUNLOCK(o);
-	vm_page_xunbusy(m);
-
-	CHECK_EQ(vm_page_grab_unlocked(o, 0, N), m);
-	vm_page_xunbusy(m);
-	CHECK_ERRNO(vm_page_grab_unlocked(o, 0, N | VM_ALLOC_NOBUSY), NULL,
-		    EINVAL);
-	CHECK_ERRNO(vm_page_grab_unlocked(o, 1, N | VM_ALLOC_NOCREAT), NULL,
-		    ENOENT);
-	m = vm_page_grab_unlocked(o, 1, N | VM_ALLOC_SBUSY);
-	CHECK(vm_page_sbusied(m));
-	vm_page_sunbusy(m);
-
-	/* Many: in order, as far as it goes. */
-	VM_OBJECT_WLOCK(o);
-	CHECK_EQ(vm_page_grab_pages(o, 50, N, many, 8), 8);
-	for (vm_pindex_t i = 0; i < 8; i++) {
-		CHECK_EQ(vm_page_lookup(o, 50 + i), many[i]);
-		CHECK(vm_page_xbusied(many[i]));
-	}
-	CHECK_EQ(vm_page_grab_pages(o, 48, N | VM_ALLOC_NOWAIT, many, 8), 2);
-	CHECK_EQ(errno, EBUSY);
-	CHECK_EQ(vm_page_grab_pages(o, 98, N, many, 8), 2);
-	CHECK_EQ(errno, EINVAL);
-	CHECK_EQ(vm_page_pindex(many[1]), 99);
-	m = vm_page_alloc_after(o, 60, N, vm_page_lookup(o, 57));
-	CHECK_EQ(vm_page_lookup(o, 60), m);
-	CHECK(vm_page_alloc_after(o, 61, N, NULL) != NULL);
-	for (m = vm_page_find_least(o, 48); m != NULL;
-	     m = vm_page_find_least(o, vm_page_pindex(m) + 1))
-		vm_page_xunbusy(m);
-	VM_OBJECT_WUNLOCK(o);
-
-	/* Memory: at once, at most one sleep, and until there is some. */
-	drain(&s, 0, NORMAL);
-	VM_OBJECT_WLOCK(o);
-	CHECK_ERRNO(vm_page_grab(o, 2, N | VM_ALLOC_NOWAIT), NULL, ENOMEM);
-	CHECK_ERRNO(vm_page_grab(o, 2, N | VM_ALLOC_WAITFAIL), NULL, ENOMEM);
-	CHECK_ERRNO(vm_page_alloc_noobj(N), NULL, ENOMEM);
-	CHECK_ERRNO(vm_page_alloc_noobj(N | VM_ALLOC_WAITFAIL), NULL, ENOMEM);
-	REQUIRE(pthread_create(&thread, NULL, free_later, s.page[--s.n]) == 0);
-	m = vm_page_grab(o, 2, N | VM_ALLOC_WAITOK);
-	REQUIRE(m != NULL);
-	pthread_join(thread, NULL);
-	vm_page_xunbusy(m);
-	REQUIRE(pthread_create(&thread, NULL, free_later, s.page[--s.n]) == 0);
-	k = vm_page_alloc_noobj(N | VM_ALLOC_WAITOK | VM_ALLOC_ZERO);
-	REQUIRE(k != NULL);
-	CHECK(all_zero(vm_page_addr(k), ns_page_size));
-	CHECK_EQ(vm_page_flags(k), PG_ZERO);
-	pthread_join(thread, NULL);
-	vm_page_free(k);
-	k = vm_page_alloc_noobj_domain(0, N);
-	CHECK(k != NULL);
-	vm_page_free(k);
-	CHECK_ERRNO(vm_page_alloc_noobj_domain(-1, N), NULL, EINVAL);
-	set_free(&s);
-	VM_OBJECT_WUNLOCK(o);
-	vm_object_destroy(o);
-	ns_vm_check(0);
-}
-
 static void
 object_lock(void *arg)
 {
@@ -617,137 +428,6 @@ object_lock(void *arg)
 	vm_object_destroy(o);
 }
 
-/* What must not be done. */
-
-static vm_object_t victim;
-
-static void
-wunlock(void *o)
-{
-	VM_OBJECT_WUNLOCK(o);
-}
-
-static void
-runlock(void *o)
-{
-	VM_OBJECT_RUNLOCK(o);
-}
-
-static void
-cache_it(void *m)
-{
-	vm_page_cache(m);
-}
-
-static void
-free_it(void *m)
-{
-	vm_page_free(m);
-}
-
-static void
-remove_it(void *m)
-{
-	vm_page_remove(m);
-}
-
-static void
-xunbusy_it(void *m)
-{
-	vm_page_xunbusy(m);
-}
-
-static void
-sunbusy_it(void *m)
-{
-	vm_page_sunbusy(m);
-}
-
-static void
-xbusy_it(void *m)
-{
-	vm_page_xbusy(m);
-}
-
-static void
-insert_it(void *m)
-{
-	vm_page_insert(m, victim, 50);
-}
-
-static void
-after_it(void *m)
-{
-	vm_page_alloc_after(victim, 0, N, m);
-}
-
-#ifdef NS_DEBUG
-static void
-alloc_unlocked(void *o)
-{
-	vm_page_alloc(o, 20, N);
-}
-
-static void
-alloc_again(void *o)
-{
-	VM_OBJECT_WLOCK(o);
-	vm_page_alloc(o, 0, N);
-}
-
-static void
-find_unlocked(void *o)
-{
-	vm_page_find_least(o, 0);
-}
-#endif
-
-static void
-violations(void)
-{
-	vm_page_t m;
-
-	victim = make(100);
-	CHECK_ABORTS(wunlock, victim, "VM_OBJECT_WUNLOCK: object ");
-	CHECK_ABORTS(runlock, victim, "nobody has locked it for reading");
-	VM_OBJECT_WLOCK(victim);
-	m = fill(victim, 0, 1);
-	CHECK_ABORTS(xbusy_it, m, "vm_page_xbusy: page ");
-	CHECK_ABORTS(sunbusy_it, m, "it is not shared");
-	CHECK_ABORTS(after_it, m, "it is not before that index");
-	CHECK_ABORTS(insert_it, m, "it is free or in an object");
-	vm_page_dirty(m);
-	CHECK_ABORTS(cache_it, m, "vm_page_cache: page ");
-	CHECK_ABORTS(cache_it, m, "it is dirty");
-	vm_page_undirty(m);
-	vm_page_wire(m);
-	CHECK_ABORTS(cache_it, m, "it is wired");
-	CHECK_ABORTS(free_it, m, "it is wired");
-	vm_page_unwire(m, PQ_NONE);
-	vm_page_xunbusy(m);
-	CHECK_ABORTS(xunbusy_it, m, "it is not exclusively busy");
-	CHECK_ABORTS(free_it, m, "it is not exclusively busy");
-	CHECK_ABORTS(remove_it, m, "it is not exclusively busy");
-	vm_page_xbusy(m);
-	vm_page_cache(m);
-	CHECK_ABORTS(free_it, m, "vm_page_free: page ");
-	CHECK_ABORTS(cache_it, m, "it is free or cached");
-	m = fill(victim, 0 + 1, 1);
-	vm_page_remove(m);
-	CHECK_ABORTS(remove_it, m, "it is in no object");
-	vm_page_free(m);
-#ifdef NS_DEBUG
-	m = vm_page_alloc(victim, 0, N | VM_ALLOC_NOBUSY);
-	VM_OBJECT_WUNLOCK(victim);
-	CHECK_ABORTS(alloc_unlocked, victim, "vm_page_alloc: object ");
-	CHECK_ABORTS(alloc_again, victim, "it is at that index already");
-	CHECK_ABORTS(find_unlocked, victim, "it is not locked");
-#else
-	VM_OBJECT_WUNLOCK(victim);
-#endif
-	vm_object_destroy(victim);
-}
-
 int
 main(void)
 {
@@ -765,10 +445,6 @@ main(void)
 	CASE(cached, &one);
 	CASE(reclaim, &small);
 	CASE(reclaim, &large);
-	CASE(acquiring, &one);
-	CASE(grabbing, &small);
 	CASE(object_lock, &one);
-	boot(&one);
-	violations();
 	return test_done();
 }

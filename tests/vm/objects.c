@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Eight threads on two objects: lookups without the lock against allocation,
- * free, caching, reclaim under pressure, rename and replacement.
+ * Eight threads on one object, and on two: lookups without the lock against
+ * allocation, free, caching, reclaim under pressure, rename and replacement.
  *
  * The model is in the pages: a valid page says which object and index it is,
  * a page that a thread has alone says which thread's, a page without object
@@ -22,6 +22,7 @@
 #define N VM_ALLOC_NORMAL
 
 static vm_object_t object[2];
+static unsigned objects;                /* [I] 1 or 2 */
 static uint64_t found, reread, renamed; /* [a] */
 
 struct thread {
@@ -117,11 +118,11 @@ static void
 rename_one(struct thread *t, vm_object_t o, vm_pindex_t at)
 {
 	vm_pindex_t to = test_random(&t->rnd) % SIZE;
-	vm_object_t other = object[test_random(&t->rnd) % 2];
+	vm_object_t other = object[test_random(&t->rnd) % objects];
 	vm_page_t m;
 
-	VM_OBJECT_WLOCK(object[0]);
-	VM_OBJECT_WLOCK(object[1]);
+	for (unsigned i = 0; i < objects; i++)
+		VM_OBJECT_WLOCK(object[i]);
 	m = vm_page_lookup(o, at);
 	if (m != NULL && vm_page_tryxbusy(m)) {
 		hold(t, m);
@@ -132,8 +133,8 @@ rename_one(struct thread *t, vm_object_t o, vm_pindex_t at)
 		}
 		vm_page_xunbusy(m);
 	}
-	VM_OBJECT_WUNLOCK(object[1]);
-	VM_OBJECT_WUNLOCK(object[0]);
+	for (unsigned i = objects; i-- > 0;)
+		VM_OBJECT_WUNLOCK(object[i]);
 }
 
 static void
@@ -187,7 +188,7 @@ work(void *arg)
 
 	for (int step = 0; step < STEPS; step++) {
 		uint64_t r = test_random(&t->rnd) % 100;
-		vm_object_t o = object[test_random(&t->rnd) % 2];
+		vm_object_t o = object[test_random(&t->rnd) % objects];
 		vm_pindex_t at = test_random(&t->rnd) % SIZE;
 
 		if (r < 50)
@@ -225,7 +226,7 @@ count(vm_object_t o)
 }
 
 static void
-threads(void *arg)
+run(void *arg, unsigned n)
 {
 	static struct thread t[THREADS];
 	struct vm_object_attr attr = { .size = SIZE, .domain = VM_DOMAIN_HOME };
@@ -233,7 +234,8 @@ threads(void *arg)
 	size_t resident = 0;
 
 	boot(arg);
-	for (size_t i = 0; i < 2; i++)
+	objects = n;
+	for (size_t i = 0; i < n; i++)
 		object[i] = vm_object_create(&attr);
 	for (size_t i = 0; i < THREADS; i++) {
 		t[i].rnd = i + 1;
@@ -242,7 +244,7 @@ threads(void *arg)
 	}
 	for (size_t i = 0; i < THREADS; i++)
 		pthread_join(t[i].id, NULL);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < n; i++) {
 		CHECK_EQ(count(object[i]), vm_object_resident(object[i]));
 		resident += vm_object_resident(object[i]);
 	}
@@ -252,11 +254,23 @@ threads(void *arg)
 	CHECK(found > 0 && reread > 0 && renamed > 0);
 	if (((const struct machine *)arg)->limit != 0)
 		CHECK(st.reclaimed > 0 && st.denied > 0);
-	vm_object_destroy(object[0]);
-	vm_object_destroy(object[1]);
+	for (size_t i = 0; i < n; i++)
+		vm_object_destroy(object[i]);
 	ns_vm_stat(0, &st);
 	CHECK_EQ(st.free + st.reserve, st.pages);
 	ns_vm_check(0);
+}
+
+static void
+one_object(void *arg)
+{
+	run(arg, 1);
+}
+
+static void
+two_objects(void *arg)
+{
+	run(arg, 2);
 }
 
 int
@@ -268,7 +282,9 @@ main(void)
 		{ .limit = 1 << 20, .purge_now = true },
 	};
 
-	for (size_t i = 0; i < NS_ARRAY_LEN(machines); i++)
-		CASE(threads, &machines[i]);
+	for (size_t i = 0; i < NS_ARRAY_LEN(machines); i++) {
+		CASE(one_object, &machines[i]);
+		CASE(two_objects, &machines[i]);
+	}
 	return test_done();
 }

@@ -155,6 +155,42 @@ read_ahead(void *arg)
 	free(d);
 }
 
+/* As many as a call takes of others, but any number of the caller's. */
+static void
+read_many(void *arg)
+{
+	static const int counts[] = { 1, 63, 64, 65, 200 };
+	struct disk *d = disk_new();
+	vm_page_t m[200];
+	vm_object_t o;
+
+	boot(arg);
+	for (size_t i = 0; i < NS_ARRAY_LEN(counts); i++) {
+		int n = counts[i], behind = 70, ahead = 70;
+		int extra = n < 64 ? 64 - n : 0;
+
+		o = disk_object(d, 1000);
+		for (int k = 0; k < n; k++)
+			m[k] = new_page(o, 300 + (vm_pindex_t)k);
+		CHECK_EQ(vm_pager_get_pages(o, m, n, &behind, &ahead),
+			 VM_PAGER_OK);
+		CHECK_EQ(ahead, extra);
+		CHECK_EQ(behind, 0);
+		for (int k = 0; k < n; k++)
+			CHECK_EQ(*word_of(m[k]), 301 + (uint64_t)k);
+		CHECK_EQ(vm_object_resident(o), (uint64_t)(n + extra));
+		behind = ahead = -3; /* that is none */
+		CHECK_EQ(vm_pager_get_pages(o, m, n, &behind, &ahead),
+			 VM_PAGER_OK);
+		CHECK_EQ(vm_object_resident(o), (uint64_t)(n + extra));
+		for (int k = 0; k < n; k++)
+			vm_page_xunbusy(m[k]);
+		vm_object_destroy(o);
+	}
+	ns_vm_check(0);
+	free(d);
+}
+
 /* Each answer of a pager, for a page of the laundry. */
 static void
 writing(void *arg)
@@ -527,6 +563,7 @@ main(void)
 	CASE(reading, &alone);
 	CASE(reading, &large);
 	CASE(read_ahead, &alone);
+	CASE(read_many, &alone);
 	CASE(writing, &alone);
 	CASE(dirty_again, &alone);
 	CASE(pending, &alone);
