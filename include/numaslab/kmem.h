@@ -369,6 +369,8 @@ void *kvzalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc));
 void *kvmalloc_array(size_t n, size_t size, gfp_t flags)
     __attribute__((malloc));
 void *kvcalloc(size_t n, size_t size, gfp_t flags) __attribute__((malloc));
+void *kvcalloc_node(size_t n, size_t size, gfp_t flags, int node)
+    __attribute__((malloc));
 void *kvrealloc(const void *p, size_t size, gfp_t flags)
     __attribute__((warn_unused_result));
 void *kvmemdup(const void *src, size_t size, gfp_t flags)

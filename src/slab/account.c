@@ -28,8 +28,7 @@
 
 struct numaslab_account {
 	uint64_t spare[2];     /* where a freed block has its link and mark */
-	uint64_t magic;        /* [a] magic_of(), until it is freed */
-	uint32_t owned;        /* [a] not destroyed yet */
+	struct ns_tag tag;     /* [a] until it is destroyed */
 	uint64_t bytes;        /* [a] charged */
 	uint64_t limit;        /* [a] */
 	uint64_t refs;         /* [a] */
@@ -43,20 +42,11 @@ struct numaslab_account {
 static __thread struct numaslab_account *active ns_tls_model;
 static __thread bool calling ns_tls_model; /* this thread is in an over() */
 
-static uint64_t
-magic_of(const struct numaslab_account *a)
-{
-	return (uintptr_t)a ^ ns_key;
-}
-
-/* Dies of a pointer that is none, or no longer one, of the program's. */
 static void
 check(const struct numaslab_account *a, const char *call)
 {
-	if (ns_load_relaxed(&a->magic) != magic_of(a))
-		ns_fatal("%s: %p is no account", call, (const void *)a);
-	if (ns_load_relaxed(&a->owned) == 0)
-		ns_fatal("%s(%s): destroyed already", call, a->name);
+	ns_check_thing(a, offsetof(struct numaslab_account, tag), NS_ACCOUNT,
+		       call);
 }
 
 void
@@ -80,10 +70,8 @@ ns_account_put(struct numaslab_account *a)
 {
 	/* Whoever frees it has seen what the others did. */
 	if (a != NULL &&
-	    __atomic_sub_fetch(&a->refs, 1ul, __ATOMIC_ACQ_REL) == 0) {
-		ns_store_relaxed(&a->magic, 0ul);
+	    __atomic_sub_fetch(&a->refs, 1ul, __ATOMIC_ACQ_REL) == 0)
 		kfree(a);
-	}
 }
 
 struct numaslab_account *
@@ -176,8 +164,7 @@ numaslab_account_create(const char *name, size_t limit, numaslab_over_t *over,
 	a = kzalloc(sizeof(*a), GFP_KERNEL);
 	if (a == NULL)
 		return NULL;
-	a->magic = magic_of(a);
-	a->owned = 1;
+	ns_tag_set(&a->tag, NS_ACCOUNT);
 	a->limit = limit;
 	a->refs = 1;
 	a->over = over;
@@ -191,8 +178,8 @@ numaslab_account_destroy(struct numaslab_account *a)
 {
 	if (a == NULL)
 		return;
-	check(a, "numaslab_account_destroy");
-	ns_store_relaxed(&a->owned, 0u);
+	check(a, __func__);
+	ns_tag_end(&a->tag, NS_ACCOUNT);
 	ns_account_put(a);
 }
 
@@ -202,7 +189,7 @@ numaslab_account_use(struct numaslab_account *a)
 	struct numaslab_account *old = active;
 
 	if (a != NULL) {
-		check(a, "numaslab_account_use");
+		check(a, __func__);
 		ns_heap_home(); /* so that the thread's end is noticed */
 	}
 	ns_account_get(a);
@@ -214,7 +201,7 @@ numaslab_account_use(struct numaslab_account *a)
 ns_export void
 numaslab_account_set_limit(struct numaslab_account *a, size_t limit)
 {
-	check(a, "numaslab_account_set_limit");
+	check(a, __func__);
 	ns_store_relaxed(&a->limit, limit);
 }
 
@@ -226,7 +213,9 @@ numaslab_account_stat(const struct numaslab_account *a,
 		errno = EINVAL;
 		return -1;
 	}
-	check(a, "numaslab_account_stat");
+	check(a, __func__);
+	if (st == NULL)
+		ns_broken(__func__, a->name, NULL, "no struct to fill");
 	memcpy(st->name, a->name, sizeof(st->name));
 	st->limit = ns_load_relaxed(&a->limit);
 	st->bytes = ns_load_relaxed(&a->bytes);

@@ -160,6 +160,7 @@ set_up_class(struct kmem_cache *c, unsigned id)
 	c->args.align = (unsigned)ns_min(align, COLOR_SPAN);
 	ns_cache_name_bin(c, id);
 	ns_format(c->name, sizeof(c->name), "kmalloc-%u", size);
+	ns_tag_set(&c->tag, NS_CACHE);
 	flags = ns_debug_flags_of(c->name);
 	stride = ns_debug_lay_out(c, size, align, flags, size);
 	ns_cache_setup(c, (unsigned)ns_round_up(stride, align), size, align,

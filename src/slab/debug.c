@@ -203,53 +203,59 @@ ns_debug_lay_out(struct kmem_cache *c, unsigned size, unsigned align,
 
 /* --- checking --- */
 
+/* Where an object is looked at, and by which call. */
+struct look {
+	const struct ns_slab *slab;
+	const char *obj, *call;
+};
+
 static _Noreturn void
-die(const struct ns_slab *s, const char *obj, const char *what,
-    const unsigned char *at, int wanted)
+die(const struct look *l, const char *what, const unsigned char *at, int wanted)
 {
-	ns_debug_about(s, obj);
-	ns_fatal("corrupted object %p: %s: the byte at %p is 0x%x, not 0x%x "
-		 "(cache %s, node %d)",
-		 obj, what, at, *at, (unsigned)wanted, s->cache->name,
-		 numaslab_node_of(obj));
+	char rule[128];
+
+	ns_format(rule, sizeof(rule), "%s: the byte at %p is 0x%x, not 0x%x",
+		  what, at, *at, (unsigned)wanted);
+	ns_broken(l->call, NULL, l->obj, rule);
 }
 
 static void
-check_bytes(const struct ns_slab *s, const char *obj, const char *what,
-	    const char *from, size_t n, int value)
+check_bytes(const struct look *l, const char *what, const char *from, size_t n,
+	    int value)
 {
 	const unsigned char *p = (const unsigned char *)from;
 
 	for (size_t i = 0; i < n; i++)
 		if (ns_unlikely(p[i] != value))
-			die(s, obj, what, p + i, value);
+			die(l, what, p + i, value);
 }
 
 static void
-check_zones(const struct ns_slab *s, const char *obj, int value)
+check_zones(const struct look *l, int value)
 {
-	const struct kmem_cache *c = s->cache;
-	size_t end = end_of(c, obj, value);
+	const struct kmem_cache *c = l->slab->cache;
+	size_t end = end_of(c, l->obj, value);
 
 	if (c->zone == 0)
 		return;
-	check_bytes(s, obj, "written to before its start", obj - LEFT, LEFT,
+	check_bytes(l, "written to before its start", l->obj - LEFT, LEFT,
 		    value);
-	check_bytes(s, obj, "written to behind its end", obj + end,
-		    c->zone - end, value);
+	check_bytes(l, "written to behind its end", l->obj + end, c->zone - end,
+		    value);
 }
 
 static void
-check_free(const struct ns_slab *s, const char *obj)
+check_free(const struct ns_slab *s, const char *obj, const char *call)
 {
 	static const char what[] = "written to after it was freed";
+	const struct look l = { s, obj, call };
 	const struct kmem_cache *c = s->cache;
 
-	check_zones(s, obj, ZONE_FREE);
+	check_zones(&l, ZONE_FREE);
 	if (!is_poisoned(c))
 		return;
-	check_bytes(s, obj, what, obj, c->objsize - 1, POISON_FREE);
-	check_bytes(s, obj, what, obj + c->objsize - 1, 1, POISON_END);
+	check_bytes(&l, what, obj, c->objsize - 1, POISON_FREE);
+	check_bytes(&l, what, obj + c->objsize - 1, 1, POISON_END);
 }
 
 static void
@@ -305,7 +311,8 @@ uncharge(struct kmem_cache *c)
 static ns_noinline void
 hand_out(const struct kmem_cache *c, char *obj, size_t size)
 {
-	check_free(ns_slab_of(obj), obj);
+	check_free(ns_slab_of(obj), obj,
+		   c->id < NS_NCLASS ? "kmalloc" : "kmem_cache_alloc");
 	if (c->asked != 0)
 		*ns_asked_of(c, obj) = size;
 	paint_zones(c, obj, ZONE_IN_USE);
@@ -334,7 +341,7 @@ ns_debug_take(struct kmem_cache *c, size_t size, unsigned slot, gfp_t gfp)
 }
 
 void
-ns_debug_free(const struct ns_slab *s, void *obj)
+ns_debug_free(const struct ns_slab *s, void *obj, const char *call)
 {
 	struct kmem_cache *c = s->cache;
 	uint32_t i = ns_index_of(s, obj);
@@ -343,7 +350,7 @@ ns_debug_free(const struct ns_slab *s, void *obj)
 	    i >= ns_load_relaxed(&s->marked) ||
 	    ns_free_of(c, obj)->mark == s->mark)
 		return;
-	check_zones(s, obj, ZONE_IN_USE);
+	check_zones(&(const struct look){ s, obj, call }, ZONE_IN_USE);
 	paint_free(c, obj);
 	if (c->track != 0)
 		ns_track_set(ns_track_of(c, obj) + 1);
@@ -358,5 +365,5 @@ void
 ns_debug_slab_gone(const struct ns_slab *s)
 {
 	for (uint32_t i = 0; i < s->carved; i++)
-		check_free(s, s->first + (size_t)i * s->size);
+		check_free(s, s->first + (size_t)i * s->size, "slab release");
 }

@@ -64,7 +64,7 @@ void *ns_debug_take(struct kmem_cache *c, size_t size, unsigned slot,
  * Before each free, and when the slab goes: they die of what they find.
  * ns_debug_free leaves bad pointers to its caller.
  */
-void ns_debug_free(const struct ns_slab *s, void *obj);
+void ns_debug_free(const struct ns_slab *s, void *obj, const char *call);
 void ns_debug_slab_gone(const struct ns_slab *s);
 
 /* report.c: lines about the object that @p lies in. */

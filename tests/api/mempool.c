@@ -116,9 +116,9 @@ test_sheaf_of_other(void)
 	struct slab_sheaf *s = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 10);
 
 	REQUIRE(s != NULL);
-	CHECK_ABORTS(from_other, s, "kmem_cache_alloc_from_sheaf: sheaf");
-	CHECK_ABORTS(refill_other, s, "kmem_cache_refill_sheaf: sheaf");
-	CHECK_ABORTS(return_other, s, "is not of cache");
+	CHECK_ABORTS(from_other, s, "kmem_cache_alloc_from_sheaf(filler, 0x");
+	CHECK_ABORTS(refill_other, s, "kmem_cache_refill_sheaf(filler, 0x");
+	CHECK_ABORTS(return_other, s, "): a sheaf of another cache");
 	kmem_cache_return_sheaf(cache, GFP_KERNEL, s);
 }
 
