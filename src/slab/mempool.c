@@ -68,6 +68,12 @@ pool_of(mempool_t *m)
 	return (struct pool *)(void *)m;
 }
 
+static bool
+is_pool(const mempool_t *m, const char *call)
+{
+	return ns_is_thing(m, offsetof(struct pool, tag), NS_POOL, call);
+}
+
 /* The same of a pool that is one, or death. */
 static struct pool *
 check(mempool_t *m, const char *call)
@@ -387,8 +393,8 @@ mempool_init_kmalloc_pool(mempool_t *m, int min_nr, size_t size)
 ns_export void
 mempool_exit(mempool_t *pool)
 {
-	if (pool == NULL || pool_of(pool)->chunks != NULL ||
-	    ns_load_relaxed(&pool_of(pool)->tag.word) != 0)
+	/* One that is all zero, or exited, has no word for a tag. */
+	if (is_pool(pool, __func__) || pool_of(pool)->tag.word != 0)
 		empty(check(pool, __func__));
 }
 
@@ -460,9 +466,7 @@ mempool_resize(mempool_t *pool, int min_nr)
 ns_export bool
 mempool_initialized(mempool_t *m)
 {
-	if (m == NULL)
-		ns_broken(__func__, NULL, NULL, "no pool");
-	return ns_tag_is_set(&pool_of(m)->tag, NS_POOL);
+	return is_pool(m, __func__);
 }
 
 ns_export bool

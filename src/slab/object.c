@@ -229,13 +229,20 @@ slab_for(const struct kmem_cache *c, const void *obj, const char *call)
 }
 
 /* Not of the home node, free already, or no object of the cache at all. */
-static ns_noinline void
-free_slow(const struct kmem_cache *c, void *obj, const char *call)
+void
+ns_cache_free(const struct kmem_cache *c, void *obj, const char *call)
 {
 	if (obj == NULL)
 		return;
 	slab_for(c, obj, call);
 	ns_slab_free(obj, call);
+}
+
+/* With the arguments where they are. */
+static ns_noinline void
+free_slow(const struct kmem_cache *c, void *obj)
+{
+	ns_cache_free(c, obj, "kmem_cache_free");
 }
 
 void
@@ -257,29 +264,18 @@ ns_check_not_free(const void *p, const char *call)
 		ns_check_object(s, p, call);
 }
 
-ns_inline void
-free_one(struct kmem_cache *c, void *obj, const char *call)
-{
-	struct ns_heap *h = ns_home;
-	struct ns_slab *s = ns_slab_in(&h->window, obj);
-	uint32_t bin = c->bin;
-
-	/* A bin that the heap never used is zero, and full. */
-	if (ns_likely(ns_is_object_of(s, bin, obj)))
-		ns_free_home(h, s, bin, obj, c->link_off, call);
-	else
-		free_slow(c, obj, call);
-}
-
-void
-ns_cache_free(struct kmem_cache *c, void *obj, const char *call)
-{
-	free_one(c, obj, call);
-}
-
 ns_export void
 kmem_cache_free(struct kmem_cache *c, void *obj)
 {
+	struct ns_heap *h = ns_home;
+	struct ns_slab *s = ns_slab_in(&h->window, obj);
+	uint32_t bin;
+
 	ns_debug_check_cache(c, __func__);
-	free_one(c, obj, __func__);
+	bin = c->bin;
+	/* A bin that the heap never used is zero, and full. */
+	if (ns_likely(ns_is_object_of(s, bin, obj)))
+		ns_free_home(h, s, bin, obj, c->link_off, __func__);
+	else
+		free_slow(c, obj);
 }

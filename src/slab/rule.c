@@ -73,16 +73,32 @@ no_thing(const void *p, const struct ns_tag *t, enum ns_thing kind,
 	ns_broken(call, NULL, p, rule);
 }
 
+static const struct ns_tag *
+tag_at(const void *p, ptrdiff_t offset)
+{
+	return (const struct ns_tag *)((uintptr_t)p + (uintptr_t)offset);
+}
+
 void
 ns_check_thing(const void *p, ptrdiff_t offset, enum ns_thing kind,
 	       const char *call)
 {
-	const struct ns_tag *t =
-	    (const struct ns_tag *)((uintptr_t)p + (uintptr_t)offset);
+	const struct ns_tag *t = tag_at(p, offset);
 
 	if (ns_unlikely(p == NULL || !may_read(t, kind) ||
 			!ns_tag_is_set(t, kind)))
 		no_thing(p, t, kind, call);
+}
+
+bool
+ns_is_thing(const void *p, ptrdiff_t offset, enum ns_thing kind,
+	    const char *call)
+{
+	const struct ns_tag *t = tag_at(p, offset);
+
+	if (p == NULL || !may_read(t, kind))
+		no_thing(p, t, kind, call);
+	return ns_tag_is_set(t, kind);
 }
 
 _Noreturn ns_cold void

@@ -23,9 +23,16 @@ void ns_tag_set(struct ns_tag *t, enum ns_thing kind);
 void ns_tag_end(struct ns_tag *t, enum ns_thing kind);
 bool ns_tag_is_set(const struct ns_tag *t, enum ns_thing kind);
 
-/* Dies unless there is such a thing at @p, whose tag is at @offset. */
+/*
+ * ns_check_thing - dies unless there is such a thing at @p, whose tag is at
+ * @offset.
+ * ns_is_thing - the same of memory that may hold something else; dies only if
+ * it cannot be read.
+ */
 void ns_check_thing(const void *p, ptrdiff_t offset, enum ns_thing kind,
 		    const char *call);
+bool ns_is_thing(const void *p, ptrdiff_t offset, enum ns_thing kind,
+		 const char *call);
 
 #define ns_check_cache(c, call)                                          \
 	ns_check_thing((c), (ptrdiff_t)offsetof(struct kmem_cache, tag), \

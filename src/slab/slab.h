@@ -591,13 +591,14 @@ void *ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h,
 /*
  * object.c
  *
- * ns_cache_free, ns_cache_free_bulk - kmem_cache_free and so on, for @call.
+ * ns_cache_free - kmem_cache_free for @call, by its slow path.
+ * ns_cache_free_bulk - kmem_cache_free_bulk for @call.
  * ns_cache_check - dies unless @obj is a live object of @c.
  * ns_check_not_free - dies if @p is an object or memory that is free; it may
  * lie within one, or be none of the library's.
  * ns_cache_construct - @n fresh objects from @p on; no lock held.
  */
-void ns_cache_free(struct kmem_cache *c, void *obj, const char *call);
+void ns_cache_free(const struct kmem_cache *c, void *obj, const char *call);
 void ns_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs,
 			const char *call);
 void ns_cache_check(const struct kmem_cache *c, const void *obj,
