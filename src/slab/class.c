@@ -159,7 +159,8 @@ set_up_class(struct kmem_cache *c, unsigned id)
 	c->shares = 1;
 	c->args.align = (unsigned)ns_min(align, COLOR_SPAN);
 	ns_cache_name_bin(c, id);
-	ns_format(c->name, sizeof(c->name), "kmalloc-%u", size);
+	ns_format(c->name, sizeof(c->name), "kmalloc-%u%s", size,
+		  id < NS_NSIZES ? "" : "-aligned");
 	ns_tag_set(&c->tag, NS_CACHE);
 	flags = ns_debug_flags_of(c->name);
 	stride = ns_debug_lay_out(c, size, align, flags, size);

@@ -18,12 +18,14 @@
 #define REALLOC(p, n) realloc(p, n)
 #define FREE(p)       free(p)
 #define ALIGNED_MAX   2048 /* whole pages are spread */
+#define PAGE_CLASS    "kmalloc-4096"
 #else
 #define ALLOC(n)      kmalloc(n, GFP_KERNEL)
 #define ZALLOC(n)     kzalloc(n, GFP_KERNEL)
 #define REALLOC(p, n) krealloc(p, n, GFP_KERNEL)
 #define FREE(p)       kfree(p)
 #define ALIGNED_MAX   4096
+#define PAGE_CLASS    "kmalloc-4096-aligned"
 #endif
 
 void *allocator_of_it(size_t n);
@@ -233,7 +235,7 @@ static const struct bug bugs[] = {
 	{ "overflow, odd", overflow_1, behind, &obj, 50, "kmalloc-64" },
 	{ "overflow, one", overflow_1, behind, &obj, 1, "kmalloc-16" },
 	{ "overflow, 200", overflow_1, behind, &obj, 200, "kmalloc-208" },
-	{ "overflow, page", overflow_1, behind, &obj, 4096, "kmalloc-4096" },
+	{ "overflow, page", overflow_1, behind, &obj, 4096, PAGE_CLASS },
 	{ "overflow, 5000", overflow_1, behind, &obj, 5000, "kmalloc-5120" },
 	{ "overflow, 60001", overflow_1, behind, &obj, 60001, "kmalloc-61440" },
 	{ "overflow, most", overflow_1, behind, &obj, 65536, "kmalloc-65536" },
@@ -245,7 +247,7 @@ static const struct bug bugs[] = {
 	{ "overflow, thread", overflow_elsewhere, behind, &obj, 40,
 	  "kmalloc-48" },
 	{ "underflow", underflow_1, before, &obj, 200, "kmalloc-208" },
-	{ "underflow, page", underflow_1, before, &obj, 4096, "kmalloc-4096" },
+	{ "underflow, page", underflow_1, before, &obj, 4096, PAGE_CLASS },
 	{ "underflow by 16", underflow_16, before, &obj, 100, "kmalloc-112" },
 	{ "late write, first", late_write_first, after, &freed, 100,
 	  "kmalloc-112" },
