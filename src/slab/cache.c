@@ -204,7 +204,9 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 		return EOPNOTSUPP;
 	if (ns_init() != 0)
 		return ENOMEM;
-	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
+	flags = ns_debug_flags(name, flags, NS_NCLASS, size, args->align);
+	if (args->no_color != 0)
+		flags |= SLAB_NO_COLOR;
 	if (args->account != NULL)
 		flags |= SLAB_ACCOUNT;
 	if (placed == NULL && (flags & SLAB_MEM_SPREAD) != 0)

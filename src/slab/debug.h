@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * slab/debug.h - caches whose objects are watched (debug.c, report.c).
+ * slab/debug.h - caches whose objects are watched (debug.c, watch.c,
+ * report.c).
  *
  * An object of one, from its address on:
  *
@@ -35,8 +36,12 @@ struct ns_track {
 	void *at[NS_STACK];
 };
 
-/* Before a cache is made: what NUMASLAB_SLAB_DEBUG asks for by its name. */
-slab_flags_t ns_debug_flags_of(const char *name);
+/*
+ * Before a cache is made (watch.c): its flags, and what NUMASLAB_SLAB_DEBUG
+ * asks for by its name.  @id: NS_NCLASS if it is none of malloc's classes.
+ */
+slab_flags_t ns_debug_flags(const char *name, slab_flags_t flags, unsigned id,
+			    unsigned size, unsigned align);
 /*
  * Whatever loading the watching needs, which may allocate; no lock held.
  * Until then tracks have no call stacks.

@@ -360,6 +360,7 @@ void ns_classes_init(struct ns_depot *depots, unsigned nslots);
 unsigned ns_exact_class(unsigned c); /* of a spread one */
 /* The class whose objects are aligned to @align and hold @size; 0: none. */
 unsigned ns_aligned_class(size_t align, size_t size); /* alloc.c */
+unsigned ns_slab_units(unsigned size); /* of a slab, for such a distance */
 void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
