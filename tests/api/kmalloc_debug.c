@@ -10,8 +10,6 @@
 
 #include "tests/api/planted.h"
 
-#include <pthread.h>
-
 #ifdef TEST_MALLOC
 #define ALLOC(n)      malloc(n)
 #define ZALLOC(n)     calloc(1, n)
@@ -48,36 +46,32 @@ freer_of_it(void *p)
 }
 
 static struct kmem_cache *other;
-static size_t size;          /* of both */
-static volatile char *obj;   /* live, and was freed once */
-static volatile char *freed; /* free */
 
-/* --- the bugs --- */
+static void
+free_one(void *p)
+{
+	freer_of_it(p);
+}
 
 static void
 free_obj(void)
 {
-	freer_of_it((void *)obj);
+	free_one((void *)obj);
 }
 
 static void
-overflow_1(void)
+until_it_comes(void)
 {
-	obj[size] = 1;
-	free_obj();
+	for (int i = 0; i < 100; i++)
+		allocator_of_it(size);
 }
+
+/* --- the bugs --- */
 
 static void
 overflow_by_zero(void)
 {
 	obj[size] = 0;
-	free_obj();
-}
-
-static void
-overflow_8(void)
-{
-	memset((char *)obj + size, 1, 8);
 	free_obj();
 }
 
@@ -96,95 +90,10 @@ overflow_realloc(void)
 	obj = REALLOC((void *)obj, 3 * size);
 }
 
-static void *
-free_it(void *p)
-{
-	freer_of_it(p);
-	return NULL;
-}
-
-static void
-in_thread(volatile void *p)
-{
-	pthread_t t;
-
-	REQUIRE(pthread_create(&t, NULL, free_it, (void *)p) == 0);
-	pthread_join(t, NULL);
-}
-
-static void
-overflow_elsewhere(void)
-{
-	obj[size] = 1;
-	in_thread(obj);
-}
-
-static void
-underflow_1(void)
-{
-	obj[-1] = 1;
-	free_obj();
-}
-
-static void
-underflow_16(void)
-{
-	memset((char *)obj - 16, 0, 16);
-	free_obj();
-}
-
-static void
-until_it_comes(void)
-{
-	for (int i = 0; i < 100; i++)
-		allocator_of_it(size);
-}
-
-static void
-late_write_first(void)
-{
-	freed[0] = 1;
-	until_it_comes();
-}
-
-static void
-late_write_last(void)
-{
-	freed[size - 1] = 1;
-	until_it_comes();
-}
-
-static void
-late_write_behind(void)
-{
-	freed[size] = 1;
-	until_it_comes();
-}
-
-static void
-late_write_before(void)
-{
-	freed[-1] = 1;
-	until_it_comes();
-}
-
-static void
-late_zero(void)
-{
-	memset((char *)freed, 0, size);
-	until_it_comes();
-}
-
 static void
 double_free(void)
 {
 	freer_of_it((void *)freed);
-}
-
-static void
-double_free_thread(void)
-{
-	in_thread(freed);
 }
 
 static void
@@ -293,14 +202,15 @@ plant(void *arg)
 }
 
 static void
-check_bug(const struct bug *b)
+check_bug(const struct bug *b, int has_stacks)
 {
 	char about[64], class[32];
 	const char *const needles[] = { b->says,
 					about,
 					class,
 					"node 2",
-					"allocated by thread",
+					has_stacks ? "allocated by thread"
+						   : NULL,
 					"allocator_of_it",
 					"freed by thread",
 					"freer_of_it",
@@ -312,6 +222,45 @@ check_bug(const struct bug *b)
 	snprintf(class, sizeof(class), "cache %s,", b->class);
 	check_planted(b->name, plant, (void *)b, needles);
 	freer_of_it((void *)obj);
+}
+
+static enum finder
+finder_of(const struct bug *b)
+{
+	return b->says == behind || b->says == before ? BY_ZONE
+	       : b->says == after                     ? BY_POISON
+						      : BY_CHECKS;
+}
+
+/* In a program that was started with that flag alone: the bugs it finds. */
+static int
+find_alone(enum finder by)
+{
+	for (size_t i = 0; i < sizeof(bugs) / sizeof(*bugs); i++)
+		if (finder_of(&bugs[i]) == by)
+			check_bug(&bugs[i], 0);
+	return test_done();
+}
+
+static void
+start_alone(void *flag)
+{
+	char *const argv[] = { "alone", flag, NULL };
+
+	REQUIRE(setenv("NUMASLAB_SLAB_DEBUG", flag, 1) == 0);
+	execv("/proc/self/exe", argv);
+	REQUIRE(!"exec of this program");
+}
+
+static void
+test_alone(void)
+{
+	static char *const flags[] = { "F", "Z", "P" };
+	struct test_output out;
+
+	for (int i = 0; i < 3; i++)
+		CHECK_MSG(run_child(start_alone, flags[i], &out) == 0,
+			  "%s alone: %s", flags[i], out.text);
 }
 
 /* --- leaks, failures, and what is not watched --- */
@@ -450,7 +399,12 @@ test_aligned(void)
 int
 main(int argc, char **argv)
 {
-	(void)argc;
+	if (argc == 2) {
+		other = kmem_cache_create("other", 100, 0, 0, NULL);
+		return find_alone(argv[1][0] == 'Z'   ? BY_ZONE
+				  : argv[1][0] == 'P' ? BY_POISON
+						      : BY_CHECKS);
+	}
 	test_env(argv, "NUMASLAB_FAKE_NODES", "4");
 	test_env(argv, "NUMASLAB_POLICY", "preferred=2");
 	test_env(argv, "NUMASLAB_FAILSLAB", "3");
@@ -459,7 +413,8 @@ main(int argc, char **argv)
 	other = kmem_cache_create("other", 100, 0, 0, NULL);
 	REQUIRE(other != NULL);
 	for (size_t i = 0; i < sizeof(bugs) / sizeof(*bugs); i++)
-		check_bug(&bugs[i]);
+		check_bug(&bugs[i], 1);
+	test_alone();
 	test_leak();
 	test_failslab();
 	test_unwatched();
