@@ -74,6 +74,14 @@ python3 "$top_srcdir/bench/caches" --build "$top_builddir" \
 grep -q '^bulk of 16 / one by one ' "$dir/log" ||
 	fail "caches prints no table"
 python3 -c 'import json, sys
+table = open(sys.argv[2]).read().split("\n\n")[0].splitlines()[1:]
+results = json.load(open(sys.argv[1]))["results"]
+assert len(results) == len(table), (len(results), len(table))
+assert len({row["what"] for row in results}) == len(table), "equal titles"
+for row, line in zip(results, table):
+    assert line.startswith(row["what"]) and row["ratio"] > 0, line
+' "$dir/caches.json" "$dir/log" || fail "caches.json is not its table"
+python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 for key in "machine", "commit", "allocators", "results":
     assert d[key], key
