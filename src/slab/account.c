@@ -14,8 +14,9 @@
  *    lock.  Over the limit it calls the program, which may free; the requests
  *    that it makes itself then pass the limit, as do those with __GFP_NOFAIL
  *    or __GFP_HIGH and those of a shrinker.
- * 4. An account is referred to by its owner, by caches, by threads and by each
- *    charge.  The last of them frees it, so that none can come too late.
+ * 4. An account is there as long as it has holders (its owner, caches, threads)
+ *    or bytes charged to it.  Both are counted in one word, so that a charge
+ *    is one atomic operation, and whoever makes the word 0 frees the account.
  */
 #include "slab/account.h"
 
@@ -26,12 +27,15 @@
 
 #define TRIES 16u
 
+/* The word: bytes below, up to 64 TiB, and holders above, up to 262143. */
+#define HOLDER (1ul << 46)
+#define BYTES  (HOLDER - 1)
+
 struct numaslab_account {
 	uint64_t spare[2];     /* where a freed block has its link and mark */
 	struct ns_tag tag;     /* [a] until it is destroyed */
-	uint64_t bytes;        /* [a] charged */
+	uint64_t word;         /* [a] holders and bytes: see above */
 	uint64_t limit;        /* [a] */
-	uint64_t refs;         /* [a] */
 	uint64_t peak;         /* [a] */
 	uint64_t failures;     /* [a] */
 	numaslab_over_t *over; /* [I] or NULL */
@@ -53,7 +57,7 @@ void
 ns_account_get(struct numaslab_account *a)
 {
 	if (a != NULL)
-		ns_add_relaxed(&a->refs, 1ul);
+		ns_add_relaxed(&a->word, HOLDER);
 }
 
 /* For a cache that the program makes. */
@@ -65,13 +69,19 @@ ns_account_attach(struct numaslab_account *a)
 	ns_account_get(a);
 }
 
+/* Whoever frees it has seen what the others did. */
+static void
+take_away(struct numaslab_account *a, uint64_t what)
+{
+	if (__atomic_sub_fetch(&a->word, what, __ATOMIC_ACQ_REL) == 0)
+		kfree(a);
+}
+
 void
 ns_account_put(struct numaslab_account *a)
 {
-	/* Whoever frees it has seen what the others did. */
-	if (a != NULL &&
-	    __atomic_sub_fetch(&a->refs, 1ul, __ATOMIC_ACQ_REL) == 0)
-		kfree(a);
+	if (a != NULL)
+		take_away(a, HOLDER);
 }
 
 struct numaslab_account *
@@ -80,16 +90,18 @@ ns_account_for(const struct kmem_cache *c)
 	return c != NULL && c->account != NULL ? c->account : active;
 }
 
+/* Charges if that is within @limit; *@now are the bytes then. */
 static bool
-fits(struct numaslab_account *a, size_t bytes)
+fits(struct numaslab_account *a, size_t bytes, uint64_t limit, uint64_t *now)
 {
-	uint64_t old = ns_load_relaxed(&a->bytes), limit;
+	uint64_t old = ns_load_relaxed(&a->word);
 
-	do {
-		limit = ns_load_relaxed(&a->limit);
-		if (bytes > limit || old > limit - bytes)
+	limit = ns_min(limit, BYTES);
+	do
+		if (bytes > limit || (old & BYTES) > limit - bytes)
 			return false;
-	} while (!ns_cas_acquire(&a->bytes, &old, old + bytes));
+	while (!ns_cas_acquire(&a->word, &old, old + bytes));
+	*now = (old & BYTES) + bytes;
 	return true;
 }
 
@@ -110,9 +122,8 @@ call_over(struct numaslab_account *a, size_t bytes, gfp_t gfp)
 }
 
 static void
-note_peak(struct numaslab_account *a)
+note_peak(struct numaslab_account *a, uint64_t now)
 {
-	uint64_t now = ns_load_relaxed(&a->bytes);
 	uint64_t peak = ns_load_relaxed(&a->peak);
 
 	while (now > peak && !ns_cas_acquire(&a->peak, &peak, now))
@@ -120,35 +131,46 @@ note_peak(struct numaslab_account *a)
 }
 
 bool
+ns_account_try(struct numaslab_account *a, size_t bytes)
+{
+	uint64_t now;
+
+	if (a == NULL)
+		return true;
+	if (!fits(a, bytes, ns_load_relaxed(&a->limit), &now))
+		return false;
+	note_peak(a, now);
+	return true;
+}
+
+bool
 ns_account_charge(struct numaslab_account *a, size_t bytes, gfp_t gfp)
 {
 	bool force = calling || ns_is_shrinking();
 	unsigned tries = 0;
+	uint64_t now;
 
 	if (a == NULL)
 		return true;
-	while (!fits(a, bytes)) {
+	while (!fits(a, bytes, ns_load_relaxed(&a->limit), &now)) {
 		if (!force && tries++ < TRIES && call_over(a, bytes, gfp))
 			continue;
-		if (!force && (gfp & (__GFP_NOFAIL | __GFP_HIGH)) == 0) {
+		force |= (gfp & (__GFP_NOFAIL | __GFP_HIGH)) != 0;
+		if (!force || !fits(a, bytes, BYTES, &now)) {
 			ns_add_relaxed(&a->failures, 1ul);
 			return false;
 		}
-		ns_add_relaxed(&a->bytes, bytes);
 		break;
 	}
-	note_peak(a);
-	ns_account_get(a);
+	note_peak(a, now);
 	return true;
 }
 
 void
 ns_account_uncharge(struct numaslab_account *a, size_t bytes)
 {
-	if (a == NULL)
-		return;
-	ns_sub_relaxed(&a->bytes, bytes);
-	ns_account_put(a);
+	if (a != NULL)
+		take_away(a, bytes);
 }
 
 ns_export struct numaslab_account *
@@ -166,7 +188,7 @@ numaslab_account_create(const char *name, size_t limit, numaslab_over_t *over,
 		return NULL;
 	ns_tag_set(&a->tag, NS_ACCOUNT);
 	a->limit = limit;
-	a->refs = 1;
+	a->word = HOLDER;
 	a->over = over;
 	a->arg = arg;
 	ns_format(a->name, sizeof(a->name), "%s", name);
@@ -218,7 +240,7 @@ numaslab_account_stat(const struct numaslab_account *a,
 		ns_broken(__func__, a->name, NULL, "no struct to fill");
 	memcpy(st->name, a->name, sizeof(st->name));
 	st->limit = ns_load_relaxed(&a->limit);
-	st->bytes = ns_load_relaxed(&a->bytes);
+	st->bytes = ns_load_relaxed(&a->word) & BYTES;
 	st->peak = ns_load_relaxed(&a->peak);
 	st->failures = ns_load_relaxed(&a->failures);
 	return 0;

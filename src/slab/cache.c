@@ -106,6 +106,7 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 		     ? NS_USE_SPECIAL
 		     : NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
+	c->bin = ns_bin_offset(ns_is_special(c) ? 0 : c->id);
 	ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align, flags);
 	if (args->sheaf_capacity != 0) {
 		c->magazine = (uint32_t)ns_min(args->sheaf_capacity + 1ul,

@@ -12,7 +12,9 @@
  * 3. What was overwritten is found when the object changes hands the next
  *    time, or when its slab is given back.  The report names the object, both
  *    tracks, and the first byte; then the process aborts.
- * 4. A cache with a limit is special too, so that each call is counted.
+ * 4. A cache with a limit, an account or a policy is special too, so that each
+ *    call is counted, but not watched: it has magazines, which only counted.c
+ *    uses.
  * 5. malloc's classes are watched by their names, kmalloc-64 for one, from the
  *    library's wake on; the zone of a block begins where what was asked for
  *    ends.  Call stacks are taken once the library's constructor has loaded
@@ -23,6 +25,7 @@
 #include "slab/debug.h"
 
 #include "slab/account.h"
+#include "slab/counted.h"
 
 #include "base/options.h"
 
@@ -193,37 +196,6 @@ ns_debug_fails(struct kmem_cache *c, gfp_t gfp)
 	return true;
 }
 
-/* A limit is one for a cache and its twin. */
-static struct kmem_cache *
-counted_by(struct kmem_cache *c)
-{
-	return c->original != NULL ? c->original : c;
-}
-
-/* One more object is in use, unless that is above the limit. */
-static bool
-charge(struct kmem_cache *c)
-{
-	uint64_t taken;
-
-	if (c->limit == 0)
-		return true;
-	c = counted_by(c);
-	taken = ns_load_relaxed(&c->taken);
-	do
-		if (taken >= c->limit)
-			return false;
-	while (!ns_cas_acquire(&c->taken, &taken, taken + 1));
-	return true;
-}
-
-static void
-uncharge(struct kmem_cache *c)
-{
-	if (c->limit != 0)
-		ns_sub_relaxed(&counted_by(c)->taken, 1ul);
-}
-
 static ns_noinline void
 hand_out(const struct kmem_cache *c, char *obj, size_t size)
 {
@@ -244,15 +216,15 @@ ns_debug_take(struct kmem_cache *c, size_t size, unsigned slot, gfp_t gfp)
 {
 	void *obj;
 
-	if (!charge(c)) {
+	if (!ns_limit_charge(c)) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	obj = ns_cache_alloc(c, slot, gfp);
-	if (obj != NULL)
+	if (obj == NULL)
+		ns_limit_uncharge(c);
+	else if (ns_is_watched(c))
 		hand_out(c, obj, size);
-	else
-		uncharge(c);
 	return obj;
 }
 
@@ -266,15 +238,15 @@ ns_debug_free(const struct ns_slab *s, void *obj, const char *call)
 	    i >= ns_load_relaxed(&s->marked) ||
 	    ns_free_of(c, obj)->mark == s->mark)
 		return;
-	check_zones(&(const struct look){ s, obj, call }, ZONE_IN_USE);
-	paint_free(c, obj);
-	if (c->track != 0)
-		ns_track_set(ns_track_of(c, obj) + 1);
-	trace(c, "free", obj);
-	uncharge(c);
-	if ((c->flags & SLAB_ACCOUNT) != 0)
-		ns_account_uncharge(*ns_account_of(s, obj),
-				    ns_account_price(c));
+	if (ns_is_watched(c)) {
+		check_zones(&(const struct look){ s, obj, call }, ZONE_IN_USE);
+		paint_free(c, obj);
+		if (c->track != 0)
+			ns_track_set(ns_track_of(c, obj) + 1);
+		trace(c, "free", obj);
+	}
+	ns_limit_uncharge(c);
+	ns_account_return(s, obj);
 }
 
 void

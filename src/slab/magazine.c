@@ -352,7 +352,7 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	bin = ns_bin_of(h, c);
 	obj = ns_bin_pop(bin, c->link_off);
 	if (obj == NULL) {
-		if (!ns_is_special(c))
+		if (!ns_is_watched(c))
 			before_refill(h, bin, c);
 		n = ns_max(ns_min(bin->batch, REFILL_MAX), 1);
 		n = ns_heap_take(h, c, flags, got, (unsigned)n);
@@ -476,14 +476,14 @@ ns_slab_free(void *obj, const char *call)
 	struct ns_slab *s = ns_slab_of(obj);
 	struct kmem_cache *c = s->cache;
 	struct ns_heap *h = ns_home;
-	bool special = ns_is_special(c);
+	bool watched = ns_is_watched(c);
 
-	if (ns_unlikely(special))
+	if (ns_is_special(c))
 		ns_debug_free(s, obj, call);
 	ns_check_object(s, obj, call);
 	ns_count_free(obj);
 	ns_free_of(c, obj)->mark = s->mark;
-	if (h->slot == s->slot && !special)
+	if (h->slot == s->slot && !watched)
 		keep(h, s, obj);
 	else
 		give_home(obj, s->slot);

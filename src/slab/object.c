@@ -12,6 +12,7 @@
  *    another's.  Everything odd goes to ns_slab_free.
  */
 #include "slab/account.h"
+#include "slab/counted.h"
 #include "slab/debug.h"
 #include "slab/fast.h"
 #include "slab/gfp.h"
@@ -52,25 +53,12 @@ ns_cache_construct(const struct kmem_cache *c, char *p, unsigned n)
 	making = self.outer;
 }
 
-/* Where an object of a cache with a policy of its own is to lie. */
-static unsigned
-place(struct kmem_cache *c)
-{
-	unsigned cpu = 0, slot;
-
-	ns_os_getcpu(&cpu, NULL);
-	slot = ns_policy_pick(&c->policy, ns_topo_slot_of_cpu(cpu),
-			      ns_load_relaxed(&c->last_slot));
-	ns_store_relaxed(&c->last_slot, slot);
-	return slot;
-}
-
 /* Of a cache whose objects are watched or counted. */
 static void *
 try_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 {
 	if (c->placed && slot == NS_NO_SLOT)
-		slot = place(c);
+		slot = ns_place(c);
 	return ns_debug_take(c, c->objsize, slot, gfp);
 }
 
@@ -114,8 +102,14 @@ alloc_special(struct kmem_cache *c, unsigned slot, gfp_t flags)
 static ns_noinline void *
 alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 {
-	return ns_unlikely(ns_is_special(c)) ? alloc_special(c, slot, flags)
-					     : try_hard(c, slot, flags);
+	void *obj;
+
+	if (ns_likely(!ns_is_special(c)))
+		return try_hard(c, slot, flags);
+	if (c->placed && slot == NS_NO_SLOT)
+		slot = ns_place(c);
+	obj = ns_counted_alloc(c, slot);
+	return obj != NULL ? obj : alloc_special(c, slot, flags);
 }
 
 /* Of the twin, whose objects may be said to be smaller, if somebody pays. */
@@ -214,15 +208,15 @@ kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
 }
 
 /* The slab of what should be an object of @c. */
-static const struct ns_slab *
+static struct ns_slab *
 slab_for(const struct kmem_cache *c, const void *obj, const char *call)
 {
-	const struct ns_unit *u = ns_run_of(obj);
-	const struct ns_slab *s;
+	struct ns_unit *u = ns_run_of(obj);
+	struct ns_slab *s;
 
 	if (u == NULL || u->kind != NS_KIND_SLAB)
 		ns_broken(call, c->name, obj, "not an object of a cache");
-	s = (const struct ns_slab *)(const void *)u;
+	s = (struct ns_slab *)(void *)u;
 	if (s->cache != c->root && s->cache->original != c->root)
 		ns_broken(call, c->name, obj, "an object of another cache");
 	return s;
@@ -232,10 +226,13 @@ slab_for(const struct kmem_cache *c, const void *obj, const char *call)
 void
 ns_cache_free(const struct kmem_cache *c, void *obj, const char *call)
 {
+	struct ns_slab *s;
+
 	if (obj == NULL)
 		return;
-	slab_for(c, obj, call);
-	ns_slab_free(obj, call);
+	s = slab_for(c, obj, call);
+	if (!ns_is_special(s->cache) || !ns_counted_free(s, obj, call))
+		ns_slab_free(obj, call);
 }
 
 /* With the arguments where they are. */

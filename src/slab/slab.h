@@ -122,7 +122,8 @@ enum ns_use {
 	NS_USE_MALLOC,  /* free() and kfree() */
 	NS_USE_CACHE,   /* kmem_cache_free() */
 	NS_USE_SPECIAL, /* neither's fast path, for something is to be done at
-			   each call (debug.c), and no magazine is ever open */
+			   each call (debug.c): to fast paths the bin is bin 0,
+			   which no object is ever in */
 };
 
 struct ns_bin {
@@ -219,7 +220,7 @@ struct kmem_cache {
 	uint32_t objsize;  /* [I] what was asked for */
 	uint32_t align;    /* [I] */
 	uint32_t link_off; /* [I] where a free object's link is */
-	uint32_t bin;      /* [I] offset of its bin in a heap */
+	uint32_t bin;      /* [I] offset of its bin in a heap, or bin 0's */
 	uint32_t use;      /* [I] enum ns_use */
 	uint32_t nobj;     /* [I] in a slab */
 	uint32_t units;    /* [I] of a slab */
@@ -338,13 +339,23 @@ ns_class_of(size_t size)
 ns_inline uint32_t
 ns_index_of(const struct ns_slab *s, const void *p)
 {
-	return (uint32_t)((uintptr_t)p - (uintptr_t)s->first) / s->size;
+	uint32_t off = (uint32_t)((uintptr_t)p - (uintptr_t)s->first);
+
+	/* off / s->size: what rounding inverse up adds is below 1 / size. */
+	return (uint32_t)((unsigned __int128)s->inverse * off >> 64);
 }
 
 ns_inline bool
 ns_is_special(const struct kmem_cache *c)
 {
 	return c->use == NS_USE_SPECIAL;
+}
+
+/* No magazine is ever open: what is free has to be looked at. */
+ns_inline bool
+ns_is_watched(const struct kmem_cache *c)
+{
+	return ns_is_special(c) && c->ctor != c->user_ctor;
 }
 
 /* Readers may look at a free object, and find it as it was. */

@@ -332,12 +332,17 @@ static void
 test_no_memory(void)
 {
 	struct numaslab_account *a = create("full", SIZE_MAX, NULL, NULL);
-	size_t huge = 1ul << 46;
+	size_t huge = 1ul << 45, most = 1ul << 46; /* no account pays that */
 
 	numaslab_account_use(a);
 	CHECK_ERRNO(kmalloc(huge, GFP_KERNEL_ACCOUNT), NULL, ENOMEM);
 	CHECK_EQ(bytes_of(a), 0);
 	CHECK_EQ(stat_of(a).peak, huge);
+	CHECK_EQ(stat_of(a).failures, 0);
+	CHECK_ERRNO(kmalloc(most, GFP_KERNEL_ACCOUNT), NULL, ENOMEM);
+	CHECK_ERRNO(kmalloc(most, GFP_ATOMIC | __GFP_ACCOUNT), NULL, ENOMEM);
+	CHECK_EQ(stat_of(a).failures, 2);
+	CHECK_EQ(bytes_of(a), 0);
 	numaslab_account_use(NULL);
 	numaslab_account_destroy(a);
 }
