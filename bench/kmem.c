@@ -349,8 +349,8 @@ main(int argc, char **argv)
 {
 	unsigned size = sizeof(struct connection);
 	struct kmem_cache_args how[3] = {
-		{ .account = numaslab_account_create("bench", SIZE_MAX, NULL,
-						     NULL) },
+		{ .account =
+		      numaslab_account_create("bench", SIZE_MAX, NULL, NULL) },
 		{ .limit = 1000000 },
 		{ .policy = "interleave" },
 	};
