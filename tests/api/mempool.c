@@ -6,6 +6,7 @@
 #include "tests/test.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 
 #define SIZE 2000u
 #define MOST 20000u
@@ -480,6 +481,34 @@ test_freed_twice(void)
 	}
 }
 
+enum { MOST_READY = 3000 };
+static void *all_ready[MOST_READY];
+static sigjmp_buf found;
+
+static void
+on_abort(int sig)
+{
+	(void)sig;
+	siglongjmp(found, 1);
+}
+
+/* Each is found where it lies, in its own bucket or elsewhere. */
+static void
+free_each_again(void *pool)
+{
+	static volatile unsigned i, caught;
+
+	REQUIRE(freopen("/dev/null", "w", stderr) != NULL);
+	for (i = 0; i < MOST_READY; i++) {
+		signal(SIGABRT, on_abort);
+		if (sigsetjmp(found, 1) == 0)
+			mempool_free(all_ready[i], pool);
+		else
+			caught++;
+	}
+	_exit(caught == MOST_READY ? 0 : 3);
+}
+
 /*
  * Every element of a large pool goes and comes back again and again, in any
  * order: none is lost, none is there twice, whatever bucket it lies in.
@@ -487,8 +516,8 @@ test_freed_twice(void)
 static void
 test_all_words(void)
 {
-	enum { MOST_READY = 3000 };
-	static void *p[MOST_READY];
+	void **p = all_ready;
+	struct test_output out;
 	mempool_t *m = mempool_create_kmalloc_pool(MOST_READY, 16);
 	uint64_t seed = 5;
 
@@ -512,6 +541,7 @@ test_all_words(void)
 		}
 		CHECK(mempool_is_saturated(m));
 	}
+	CHECK_EQ(run_child(free_each_again, m, &out), 0);
 	mempool_destroy(m);
 }
 
