@@ -492,6 +492,12 @@ on_abort(int sig)
 	siglongjmp(found, 1);
 }
 
+static void *
+noted(gfp_t flags, void *count)
+{
+	return all_ready[(*(unsigned *)count)++] = kmalloc(16, flags);
+}
+
 /* Each is found where it lies, in its own bucket or elsewhere. */
 static void
 free_each_again(void *pool)
@@ -518,10 +524,12 @@ test_all_words(void)
 {
 	void **p = all_ready;
 	struct test_output out;
-	mempool_t *m = mempool_create_kmalloc_pool(MOST_READY, 16);
+	unsigned made = 0;
+	mempool_t *m = mempool_create(MOST_READY, noted, mempool_kfree, &made);
 	uint64_t seed = 5;
 
 	REQUIRE(m != NULL);
+	CHECK_EQ(run_child(free_each_again, m, &out), 0);
 	for (int round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < MOST_READY; i++) {
 			p[i] = mempool_alloc_preallocated(m);
