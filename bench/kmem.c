@@ -19,6 +19,8 @@
  *	node_*	 kmem_cache_alloc_node of the home node, of another node (if
  *		 there is one: NUMASLAB_FAKE_NODES=2), kmem_cache_alloc
  *	knode_*	 kmalloc_node of 256 bytes, the same
+ *	obj_charged, obj_limited, obj_placed
+ *		 plain objects that are counted one by one
  *	zalloc_* zeroed objects: kmem_cache_zalloc, calloc
  *	kmalloc, malloc	 pairs by size
  */
@@ -26,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <numaslab/account.h>
 #include <numaslab/kmem.h>
 #include <numaslab/numaslab.h>
 
@@ -163,7 +166,7 @@ CASES_OF(malloc, MALLOC)
 CASES_OF(raw, RAW)
 CASES_OF(list, LIST)
 
-static struct kmem_cache *plain; /* 256 bytes */
+static struct kmem_cache *plain, *counted[3]; /* 256 bytes */
 
 static void
 bulk_kmem(struct gbench *b)
@@ -307,6 +310,36 @@ node_any(struct gbench *b)
 	}
 }
 
+/* Objects that are counted one by one: account, limit, policy. */
+static void
+pair_of(struct gbench *b, struct kmem_cache *c)
+{
+	gbench_loop(b) {
+		void *p = kmem_cache_alloc(c, GFP_KERNEL);
+
+		gbench_use(p);
+		kmem_cache_free(c, p);
+	}
+}
+
+static void
+obj_charged(struct gbench *b)
+{
+	pair_of(b, counted[0]);
+}
+
+static void
+obj_limited(struct gbench *b)
+{
+	pair_of(b, counted[1]);
+}
+
+static void
+obj_placed(struct gbench *b)
+{
+	pair_of(b, counted[2]);
+}
+
 static void
 zalloc_kmem(struct gbench *b)
 {
@@ -380,6 +413,9 @@ static const struct gbench_case cases[] = {
 	{ .name = "knode_far", .run = knode_far },
 	{ .name = "batch_home", .run = batch_home },
 	{ .name = "batch_far", .run = batch_far },
+	{ .name = "obj_charged", .run = obj_charged },
+	{ .name = "obj_limited", .run = obj_limited },
+	{ .name = "obj_placed", .run = obj_placed },
 	{ .name = "zalloc_kmem", .run = zalloc_kmem },
 	{ .name = "zalloc_calloc", .run = zalloc_calloc },
 	{ .name = "kmalloc", .run = pair_kmalloc, PAIR_SIZES },
@@ -391,6 +427,12 @@ int
 main(int argc, char **argv)
 {
 	unsigned size = sizeof(struct connection);
+	struct kmem_cache_args how[3] = {
+		{ .account =
+		      numaslab_account_create("bench", SIZE_MAX, NULL, NULL) },
+		{ .limit = 1000000 },
+		{ .policy = "interleave" },
+	};
 	int rc;
 
 	cache[CTOR] = kmem_cache_create("bench-ctor", size, 0, SLAB_PANIC,
@@ -398,7 +440,16 @@ main(int argc, char **argv)
 	cache[INIT] =
 	    kmem_cache_create("bench-init", size, 0, SLAB_PANIC, NULL);
 	plain = kmem_cache_create("bench-plain", 256, 0, SLAB_PANIC, NULL);
+	for (int i = 0; i < 3; i++) {
+		counted[i] =
+		    kmem_cache_create("bench-counted", 256, &how[i], 0);
+		if (counted[i] == NULL)
+			return 1;
+	}
 	rc = gbench_main(argc, argv, cases);
+	for (int i = 0; i < 3; i++)
+		kmem_cache_destroy(counted[i]);
+	numaslab_account_destroy(how[0].account);
 	kmem_cache_destroy(cache[CTOR]);
 	kmem_cache_destroy(cache[INIT]);
 	kmem_cache_destroy(plain);

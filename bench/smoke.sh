@@ -89,6 +89,14 @@ n = rows.get("locked instructions a lookup, 8 threads")
 assert n is None or (n[1] == 0 and n[2] >= 2), n
 ' "$dir/pages.json" || fail "what bench/pages measures is not sane"
 python3 -c 'import json, sys
+table = open(sys.argv[2]).read().split("\n\n")[0].splitlines()[1:]
+results = json.load(open(sys.argv[1]))["results"]
+assert len(results) == len(table), (len(results), len(table))
+assert len({row["what"] for row in results}) == len(table), "equal titles"
+for row, line in zip(results, table):
+    assert line.startswith(row["what"]) and row["ratio"] > 0, line
+' "$dir/caches.json" "$dir/log" || fail "caches.json is not its table"
+python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 for key in "machine", "commit", "allocators", "results":
     assert d[key], key

@@ -41,7 +41,7 @@ typedef int numaslab_over_t(struct numaslab_account *account, size_t want,
 /*
  * numaslab_account_create - an account with nothing charged to it.
  * @name:  copied, of which 31 bytes are kept; not NULL.
- * @limit: bytes that may be charged; SIZE_MAX is no limit.
+ * @limit: bytes that may be charged; SIZE_MAX is no limit but 64 TiB.
  * @over:  called with @arg when a request would pass it, or NULL.
  * The caller owns it until numaslab_account_destroy.  NULL with errno EINVAL
  * (no name) or ENOMEM.

@@ -11,8 +11,11 @@
  * Thread safety: every function may be called by any thread at any time,
  * except that kmem_cache_destroy must be the last use of its cache.
  * Errors: an allocation that fails returns NULL with errno ENOMEM (no
- * memory), or EINVAL (a node or size that can never be served).  A pointer
- * that is not a live object of the cache aborts with one line on stderr.
+ * memory), or EINVAL (a node or size that can never be served).  A broken
+ * rule aborts with one line on stderr that names the call, the object and the
+ * rule: a pointer that is not a live object of the cache, in every build; no
+ * cache, or one that was destroyed, in calls that take a while, and in a debug
+ * build in all.
  */
 #ifndef NUMASLAB_KMEM_H
 #define NUMASLAB_KMEM_H
@@ -70,7 +73,7 @@ struct numaslab_account; /* account.h */
  * @align: 0 (pointer alignment at least) or a power of two up to 4096.
  * @flags: SLAB_*.
  * @ctor:  NULL, or called once for each object when its slab is filled;
- *         it may allocate, but not from this cache.
+ *         it may allocate, but not from this cache: that aborts.
  *
  * Caches whose objects nobody could tell apart are merged: they share slabs, so
  * that one's free objects serve the other, and a free to the wrong one of them
@@ -169,10 +172,10 @@ kmem_cache_create(const char *name, unsigned int size,
 /*
  * kmem_cache_destroy - give a cache's memory back and forget it.
  * NULL is ignored.  When objects are still live it says how many on
- * stderr, keeps them valid, and the cache's name is forgotten.  Of merged
- * caches only the last to be destroyed can tell.  Waits first for what
- * kfree_rcu has not freed yet, and under SLAB_TYPESAFE_BY_RCU for the slabs'
- * grace periods.
+ * stderr, keeps them valid (kfree frees them), and the cache's name is
+ * forgotten.  Of merged caches only the last to be destroyed can tell.  Waits
+ * first for what kfree_rcu has not freed yet, and under SLAB_TYPESAFE_BY_RCU
+ * for the slabs' grace periods.
  */
 void kmem_cache_destroy(struct kmem_cache *cache);
 
@@ -223,9 +226,10 @@ int kmem_cache_stat(struct kmem_cache *cache, int node,
 
 /*
  * kmem_cache_for_each - call @fn for each cache, kmalloc's first, with @arg,
- * until it returns other than 0; returns that, or 0.
- * The list is locked meanwhile: @fn must not create or destroy a cache, nor
- * fork, nor keep a cache that another thread may destroy.
+ * until it returns other than 0; returns that, or 0.  Aborts if @fn is NULL.
+ * No lock is held: @fn may create caches, which are not shown, and destroy any.
+ * Another thread's kmem_cache_destroy waits while @fn is shown the cache; so
+ * two must not destroy each other's, and @fn must not keep one of others.
  */
 int kmem_cache_for_each(int (*fn)(struct kmem_cache *cache, void *arg),
 			void *arg);
@@ -290,11 +294,11 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **objs);
 /*
  * kmalloc - allocate @size bytes on the calling thread's node; kmalloc_node
  * on a named one (a number of the operating system's, or NUMA_NO_NODE).
- * Aligned to 16 bytes; a power-of-two size is aligned to itself up to a
- * page.  Zero gives ZERO_SIZE_PTR.  The caller owns the block until kfree.
- * NULL with errno ENOMEM, or EINVAL: contradictory flags (gfp.h), or a node
- * that cannot serve.  All functions below are after Linux's slab.h; any thread
- * may call them at any time.
+ * Aligned to 16 bytes; a power-of-two size is aligned to itself, however
+ * large, also after krealloc.  Zero gives ZERO_SIZE_PTR.  The caller owns the
+ * block until kfree.  NULL with errno ENOMEM, or EINVAL: contradictory flags
+ * (gfp.h), or a node that cannot serve.  All functions below are after Linux's
+ * slab.h; any thread may call them at any time.
  */
 void *kmalloc(size_t size, gfp_t flags) __attribute__((malloc));
 void *kmalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc));
@@ -317,7 +321,8 @@ void *kcalloc_node(size_t n, size_t size, gfp_t flags, int node)
 /*
  * krealloc - resize; contents are kept up to the smaller size.  With
  * @size 0 frees @p and returns ZERO_SIZE_PTR; with @p NULL or ZERO_SIZE_PTR
- * is kmalloc.  On failure returns NULL and @p stays valid.
+ * is kmalloc.  On failure returns NULL and @p stays valid.  With __GFP_ZERO
+ * in every call for a block, the first included, what it grows by is zero.
  * krealloc_array - to @n times @size bytes; an overflow fails with ENOMEM.
  */
 void *krealloc(const void *p, size_t size, gfp_t flags)
@@ -372,6 +377,8 @@ void *kvzalloc_node(size_t size, gfp_t flags, int node) __attribute__((malloc));
 void *kvmalloc_array(size_t n, size_t size, gfp_t flags)
     __attribute__((malloc));
 void *kvcalloc(size_t n, size_t size, gfp_t flags) __attribute__((malloc));
+void *kvcalloc_node(size_t n, size_t size, gfp_t flags, int node)
+    __attribute__((malloc));
 void *kvrealloc(const void *p, size_t size, gfp_t flags)
     __attribute__((warn_unused_result));
 void *kvmemdup(const void *src, size_t size, gfp_t flags)

@@ -73,6 +73,8 @@ typedef void mempool_free_t(void *element, void *pool_data);
  * with @flags; the pool lies on @node (or NUMA_NO_NODE).
  * The caller owns the pool until mempool_destroy.  NULL with errno ENOMEM, or
  * EINVAL: @min_nr, a NULL function, flags or node.
+ * A broken rule aborts with one line on stderr, in every build: no pool, no
+ * cache or no sheaf, or one that is gone, and what mempool_free says.
  */
 mempool_t *mempool_create(int min_nr, mempool_alloc_t *alloc_fn,
 			  mempool_free_t *free_fn, void *pool_data);
@@ -83,7 +85,10 @@ mempool_t *mempool_create_node(int min_nr, mempool_alloc_t *alloc_fn,
 /* mempool_create_slab_pool - a pool of objects of @cache. */
 mempool_t *mempool_create_slab_pool(int min_nr, struct kmem_cache *cache);
 
-/* mempool_create_kmalloc_pool - a pool of kmalloc'ed blocks of @size bytes. */
+/*
+ * mempool_create_kmalloc_pool - a pool of kmalloc'ed blocks of @size bytes, not
+ * 0 (EINVAL).
+ */
 mempool_t *mempool_create_kmalloc_pool(int min_nr, size_t size);
 
 /*
@@ -146,7 +151,10 @@ void *mempool_alloc(mempool_t *pool, gfp_t flags)
 void *mempool_alloc_preallocated(mempool_t *pool)
     __attribute__((warn_unused_result));
 
-/* mempool_free - to the pool if it is short of one, else to free_fn. */
+/*
+ * mempool_free - to the pool if it is short of one, else to free_fn.  NULL is
+ * ignored.  Aborts when the element is held ready already, or is free.
+ */
 void mempool_free(void *element, mempool_t *pool);
 
 #ifdef __cplusplus

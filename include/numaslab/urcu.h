@@ -24,6 +24,7 @@ extern "C" {
 typedef char kmem_urcu_head_fits
     [sizeof(struct rcu_head) <= offsetof(struct kmem_rcu_head, func) ? 1 : -1];
 
+/* What call_rcu's thread runs; for kmem_urcu_call. */
 static inline void
 kmem_urcu_done(struct rcu_head *head)
 {
@@ -32,24 +33,28 @@ kmem_urcu_done(struct rcu_head *head)
 	h->func(h);
 }
 
+/* The engine's call: any thread, does not wait. */
 static inline void
 kmem_urcu_call(struct kmem_rcu_head *head)
 {
 	call_rcu((struct rcu_head *)(void *)head, kmem_urcu_done);
 }
 
+/* The engine's synchronize: waits, so not for a reader. */
 static inline void
 kmem_urcu_synchronize(void)
 {
 	synchronize_rcu();
 }
 
+/* The engine's barrier: waits likewise. */
 static inline void
 kmem_urcu_barrier(void)
 {
 	rcu_barrier();
 }
 
+/* The engine, for kmem_rcu_set_ops. */
 static const struct kmem_rcu_ops kmem_urcu_ops
     __attribute__((unused)) = { kmem_urcu_call, kmem_urcu_synchronize,
 				kmem_urcu_barrier };

@@ -153,11 +153,11 @@ nothrow_slow(size_t size, size_t align, const void *tag)
 		return nothrow_slow(size, align, tag);                    \
 	}
 
-#define DELETE(name)                  \
-	ns_export void name(void *p); \
-	void name(void *p)            \
-	{                             \
-		ns_free_fast(p);      \
+#define DELETE(name)                                \
+	ns_export void name(void *p);               \
+	void name(void *p)                          \
+	{                                           \
+		ns_free_fast(p, "operator delete"); \
 	}
 
 /* @unused: size, alignment, or std::nothrow; the slab knows it all. */
@@ -166,7 +166,7 @@ nothrow_slow(size_t size, size_t align, const void *tag)
 	void name(void *p, size_t unused)            \
 	{                                            \
 		(void)unused;                        \
-		ns_free_fast(p);                     \
+		ns_free_fast(p, "operator delete");  \
 	}
 
 #define DELETE2(name)                                                \
@@ -175,7 +175,7 @@ nothrow_slow(size_t size, size_t align, const void *tag)
 	{                                                            \
 		(void)unused;                                        \
 		(void)unused2;                                       \
-		ns_free_fast(p);                                     \
+		ns_free_fast(p, "operator delete");                  \
 	}
 
 NEW(_Znwm)

@@ -84,7 +84,7 @@ mallocx(size_t size, int flags)
 static void
 zero_from(char *p, size_t old)
 {
-	size_t now = ns_usable_size(p);
+	size_t now = ns_usable_size(p, "rallocx");
 
 	if (now > old)
 		memset(p + old, 0, now - old);
@@ -102,10 +102,10 @@ fits(const void *p, int flags)
 static ns_noinline void *
 realloc_flags(void *p, size_t size, int flags)
 {
-	size_t old = ns_usable_size(p);
+	size_t old = ns_usable_size(p, "rallocx");
 	void *q;
 
-	if (fits(p, flags) && ns_resize_in_place(p, size)) {
+	if (fits(p, flags) && ns_resize_in_place(p, size, "rallocx")) {
 		if ((flags & ZERO_BIT) != 0)
 			zero_from(p, old);
 		return p;
@@ -116,7 +116,7 @@ realloc_flags(void *p, size_t size, int flags)
 	memcpy(q, p, ns_min(old, size));
 	if ((flags & ZERO_BIT) != 0)
 		zero_from(q, ns_min(old, size));
-	ns_free_fast(p);
+	ns_free_fast(p, "rallocx");
 	return q;
 }
 
@@ -125,7 +125,7 @@ rallocx(void *p, size_t size, int flags)
 {
 	size = ns_max(size, 1);
 	if (ns_likely(plain(flags)))
-		return ns_realloc(p, size);
+		return ns_realloc(p, size, __func__);
 	return realloc_flags(p, size, flags);
 }
 
@@ -133,41 +133,41 @@ rallocx(void *p, size_t size, int flags)
 ns_export size_t
 xallocx(void *p, size_t size, size_t extra, int flags)
 {
-	size_t old = ns_usable_size(p), most;
+	size_t old = ns_usable_size(p, __func__), most;
 
 	size = ns_max(size, 1);
 	if (__builtin_add_overflow(size, extra, &most))
 		most = SIZE_MAX;
 	if (((uintptr_t)p & (align_of(flags) - 1)) != 0)
 		return old;
-	if (!ns_resize_in_place(p, most) && most != size)
-		ns_resize_in_place(p, size);
+	if (!ns_resize_in_place(p, most, __func__) && most != size)
+		ns_resize_in_place(p, size, __func__);
 	if ((flags & ZERO_BIT) != 0)
 		zero_from(p, old);
-	return ns_usable_size(p);
+	return ns_usable_size(p, __func__);
 }
 
 ns_export size_t
 sallocx(const void *p, int flags)
 {
 	(void)flags;
-	return ns_usable_size(p);
+	return ns_usable_size(p, __func__);
 }
 
 ns_export void
 dallocx(void *p, int flags)
 {
 	(void)flags;
-	ns_free_fast(p);
+	ns_free_fast(p, __func__);
 }
 
 ns_export void
 sdallocx(void *p, size_t size, int flags)
 {
-	ns_assert(p == NULL || size <= ns_usable_size(p));
+	ns_assert(p == NULL || size <= ns_usable_size(p, __func__));
 	(void)size;
 	(void)flags;
-	ns_free_fast(p);
+	ns_free_fast(p, __func__);
 }
 
 ns_export size_t

@@ -47,7 +47,7 @@ malloc(size_t size)
 ns_export void
 free(void *p)
 {
-	ns_free_fast(p);
+	ns_free_fast(p, __func__);
 }
 
 ns_export void *
@@ -71,10 +71,10 @@ realloc(void *p, size_t size)
 		return ns_likely(size < NS_GROWING) ? ns_malloc_fast(size)
 						    : ns_alloc_growing(size);
 	if (ns_unlikely(size == 0)) {
-		ns_free_fast(p);
+		ns_free_fast(p, __func__);
 		return NULL;
 	}
-	return ns_realloc(p, size);
+	return ns_realloc(p, size, __func__);
 }
 
 ns_export void *
@@ -149,25 +149,25 @@ pvalloc(size_t size)
 ns_export size_t
 malloc_usable_size(void *p)
 {
-	return ns_usable_size(p);
+	return ns_usable_size(p, __func__);
 }
 
 /* The size is the caller's promise; the slab knows it anyway. */
 ns_export void
 free_sized(void *p, size_t size)
 {
-	ns_assert(p == NULL || size <= ns_usable_size(p));
+	ns_assert(p == NULL || size <= ns_usable_size(p, __func__));
 	(void)size;
-	ns_free_fast(p);
+	ns_free_fast(p, __func__);
 }
 
 ns_export void
 free_aligned_sized(void *p, size_t align, size_t size)
 {
-	ns_assert(p == NULL || size <= ns_usable_size(p));
+	ns_assert(p == NULL || size <= ns_usable_size(p, __func__));
 	(void)align;
 	(void)size;
-	ns_free_fast(p);
+	ns_free_fast(p, __func__);
 }
 
 NS_ALIAS(free) void cfree(void *p);

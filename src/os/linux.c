@@ -29,6 +29,7 @@
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -464,6 +465,22 @@ ns_os_dump(void *addr, size_t size, bool dump)
 
 	return result(madvise(addr, size, dump ? MADV_DODUMP : MADV_DONTDUMP),
 		      saved);
+}
+
+bool
+ns_os_can_read(const void *p, size_t size)
+{
+	struct iovec from = { (void *)(uintptr_t)p, size };
+	char buf[64];
+	struct iovec to = { buf, ns_min(size, sizeof(buf)) };
+	int saved = errno;
+	bool ok;
+
+	from.iov_len = to.iov_len;
+	ok = process_vm_readv(getpid(), &to, 1, &from, 1, 0) >= 0 ||
+	     errno != EFAULT;
+	errno = saved;
+	return ok;
 }
 
 long

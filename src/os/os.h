@@ -83,6 +83,9 @@ extern ptrdiff_t ns_os_rseq_offset; /* [I] of the word; 0: there is none */
 int ns_os_rseq_fences(void);
 void ns_os_rseq_fence(unsigned cpu);
 
+/* May @size bytes at @p be read?  True when the kernel does not tell. */
+bool ns_os_can_read(const void *p, size_t size);
+
 uint64_t ns_os_now_ms(void); /* CLOCK_MONOTONIC_COARSE */
 uint64_t ns_os_random(void); /* from the kernel, never 0 */
 int ns_os_tid(void);

@@ -14,8 +14,9 @@
  *    lock.  Over the limit it calls the program, which may free; the requests
  *    that it makes itself then pass the limit, as do those with __GFP_NOFAIL
  *    or __GFP_HIGH and those of a shrinker.
- * 4. An account is referred to by its owner, by caches, by threads and by each
- *    charge.  The last of them frees it, so that none can come too late.
+ * 4. An account is there as long as it has holders (its owner, caches, threads)
+ *    or bytes charged to it.  Both are counted in one word, so that a charge
+ *    is one atomic operation, and whoever makes the word 0 frees the account.
  */
 #include "slab/account.h"
 
@@ -26,13 +27,15 @@
 
 #define TRIES 16u
 
+/* The word: bytes below, up to 64 TiB, and holders above, up to 262143. */
+#define HOLDER (1ul << 46)
+#define BYTES  (HOLDER - 1)
+
 struct numaslab_account {
 	uint64_t spare[2];     /* where a freed block has its link and mark */
-	uint64_t magic;        /* [a] magic_of(), until it is freed */
-	uint32_t owned;        /* [a] not destroyed yet */
-	uint64_t bytes;        /* [a] charged */
+	struct ns_tag tag;     /* [a] until it is destroyed */
+	uint64_t word;         /* [a] holders and bytes: see above */
 	uint64_t limit;        /* [a] */
-	uint64_t refs;         /* [a] */
 	uint64_t peak;         /* [a] */
 	uint64_t failures;     /* [a] */
 	numaslab_over_t *over; /* [I] or NULL */
@@ -43,27 +46,18 @@ struct numaslab_account {
 static __thread struct numaslab_account *active ns_tls_model;
 static __thread bool calling ns_tls_model; /* this thread is in an over() */
 
-static uint64_t
-magic_of(const struct numaslab_account *a)
-{
-	return (uintptr_t)a ^ ns_key;
-}
-
-/* Dies of a pointer that is none, or no longer one, of the program's. */
 static void
 check(const struct numaslab_account *a, const char *call)
 {
-	if (ns_load_relaxed(&a->magic) != magic_of(a))
-		ns_fatal("%s: %p is no account", call, (const void *)a);
-	if (ns_load_relaxed(&a->owned) == 0)
-		ns_fatal("%s(%s): destroyed already", call, a->name);
+	ns_check_thing(a, offsetof(struct numaslab_account, tag), NS_ACCOUNT,
+		       call);
 }
 
 void
 ns_account_get(struct numaslab_account *a)
 {
 	if (a != NULL)
-		ns_add_relaxed(&a->refs, 1ul);
+		ns_add_relaxed(&a->word, HOLDER);
 }
 
 /* For a cache that the program makes. */
@@ -75,15 +69,19 @@ ns_account_attach(struct numaslab_account *a)
 	ns_account_get(a);
 }
 
+/* Whoever frees it has seen what the others did. */
+static void
+take_away(struct numaslab_account *a, uint64_t what)
+{
+	if (__atomic_sub_fetch(&a->word, what, __ATOMIC_ACQ_REL) == 0)
+		kfree(a);
+}
+
 void
 ns_account_put(struct numaslab_account *a)
 {
-	/* Whoever frees it has seen what the others did. */
-	if (a != NULL &&
-	    __atomic_sub_fetch(&a->refs, 1ul, __ATOMIC_ACQ_REL) == 0) {
-		ns_store_relaxed(&a->magic, 0ul);
-		kfree(a);
-	}
+	if (a != NULL)
+		take_away(a, HOLDER);
 }
 
 struct numaslab_account *
@@ -92,16 +90,18 @@ ns_account_for(const struct kmem_cache *c)
 	return c != NULL && c->account != NULL ? c->account : active;
 }
 
+/* Charges if that is within @limit; *@now are the bytes then. */
 static bool
-fits(struct numaslab_account *a, size_t bytes)
+fits(struct numaslab_account *a, size_t bytes, uint64_t limit, uint64_t *now)
 {
-	uint64_t old = ns_load_relaxed(&a->bytes), limit;
+	uint64_t old = ns_load_relaxed(&a->word);
 
-	do {
-		limit = ns_load_relaxed(&a->limit);
-		if (bytes > limit || old > limit - bytes)
+	limit = ns_min(limit, BYTES);
+	do
+		if (bytes > limit || (old & BYTES) > limit - bytes)
 			return false;
-	} while (!ns_cas_acquire(&a->bytes, &old, old + bytes));
+	while (!ns_cas_acquire(&a->word, &old, old + bytes));
+	*now = (old & BYTES) + bytes;
 	return true;
 }
 
@@ -122,9 +122,8 @@ call_over(struct numaslab_account *a, size_t bytes, gfp_t gfp)
 }
 
 static void
-note_peak(struct numaslab_account *a)
+note_peak(struct numaslab_account *a, uint64_t now)
 {
-	uint64_t now = ns_load_relaxed(&a->bytes);
 	uint64_t peak = ns_load_relaxed(&a->peak);
 
 	while (now > peak && !ns_cas_acquire(&a->peak, &peak, now))
@@ -132,35 +131,46 @@ note_peak(struct numaslab_account *a)
 }
 
 bool
+ns_account_try(struct numaslab_account *a, size_t bytes)
+{
+	uint64_t now;
+
+	if (a == NULL)
+		return true;
+	if (!fits(a, bytes, ns_load_relaxed(&a->limit), &now))
+		return false;
+	note_peak(a, now);
+	return true;
+}
+
+bool
 ns_account_charge(struct numaslab_account *a, size_t bytes, gfp_t gfp)
 {
 	bool force = calling || ns_is_shrinking();
 	unsigned tries = 0;
+	uint64_t now;
 
 	if (a == NULL)
 		return true;
-	while (!fits(a, bytes)) {
+	while (!fits(a, bytes, ns_load_relaxed(&a->limit), &now)) {
 		if (!force && tries++ < TRIES && call_over(a, bytes, gfp))
 			continue;
-		if (!force && (gfp & (__GFP_NOFAIL | __GFP_HIGH)) == 0) {
+		force |= (gfp & (__GFP_NOFAIL | __GFP_HIGH)) != 0;
+		if (!force || !fits(a, bytes, BYTES, &now)) {
 			ns_add_relaxed(&a->failures, 1ul);
 			return false;
 		}
-		ns_add_relaxed(&a->bytes, bytes);
 		break;
 	}
-	note_peak(a);
-	ns_account_get(a);
+	note_peak(a, now);
 	return true;
 }
 
 void
 ns_account_uncharge(struct numaslab_account *a, size_t bytes)
 {
-	if (a == NULL)
-		return;
-	ns_sub_relaxed(&a->bytes, bytes);
-	ns_account_put(a);
+	if (a != NULL)
+		take_away(a, bytes);
 }
 
 ns_export struct numaslab_account *
@@ -176,10 +186,9 @@ numaslab_account_create(const char *name, size_t limit, numaslab_over_t *over,
 	a = kzalloc(sizeof(*a), GFP_KERNEL);
 	if (a == NULL)
 		return NULL;
-	a->magic = magic_of(a);
-	a->owned = 1;
+	ns_tag_set(&a->tag, NS_ACCOUNT);
 	a->limit = limit;
-	a->refs = 1;
+	a->word = HOLDER;
 	a->over = over;
 	a->arg = arg;
 	ns_format(a->name, sizeof(a->name), "%s", name);
@@ -191,8 +200,8 @@ numaslab_account_destroy(struct numaslab_account *a)
 {
 	if (a == NULL)
 		return;
-	check(a, "numaslab_account_destroy");
-	ns_store_relaxed(&a->owned, 0u);
+	check(a, __func__);
+	ns_tag_end(&a->tag, NS_ACCOUNT);
 	ns_account_put(a);
 }
 
@@ -202,7 +211,7 @@ numaslab_account_use(struct numaslab_account *a)
 	struct numaslab_account *old = active;
 
 	if (a != NULL) {
-		check(a, "numaslab_account_use");
+		check(a, __func__);
 		ns_heap_home(); /* so that the thread's end is noticed */
 	}
 	ns_account_get(a);
@@ -214,7 +223,7 @@ numaslab_account_use(struct numaslab_account *a)
 ns_export void
 numaslab_account_set_limit(struct numaslab_account *a, size_t limit)
 {
-	check(a, "numaslab_account_set_limit");
+	check(a, __func__);
 	ns_store_relaxed(&a->limit, limit);
 }
 
@@ -226,10 +235,12 @@ numaslab_account_stat(const struct numaslab_account *a,
 		errno = EINVAL;
 		return -1;
 	}
-	check(a, "numaslab_account_stat");
+	check(a, __func__);
+	if (st == NULL)
+		ns_broken(__func__, a->name, NULL, "no struct to fill");
 	memcpy(st->name, a->name, sizeof(st->name));
 	st->limit = ns_load_relaxed(&a->limit);
-	st->bytes = ns_load_relaxed(&a->bytes);
+	st->bytes = ns_load_relaxed(&a->word) & BYTES;
 	st->peak = ns_load_relaxed(&a->peak);
 	st->failures = ns_load_relaxed(&a->failures);
 	return 0;

@@ -20,6 +20,8 @@ struct numaslab_account *ns_account_for(const struct kmem_cache *c);
 /* @bytes more, or false: that is above the limit.  NULL pays everything. */
 bool ns_account_charge(struct numaslab_account *a, size_t bytes, gfp_t gfp);
 void ns_account_uncharge(struct numaslab_account *a, size_t bytes);
+/* The same only if it is below the limit: nobody is called, nothing counted. */
+bool ns_account_try(struct numaslab_account *a, size_t bytes);
 
 /* A cache, or a thread, has it. */
 void ns_account_get(struct numaslab_account *a);
@@ -40,6 +42,15 @@ ns_account_of(const struct ns_slab *s, const void *obj)
 	void *base = ns_slab_base(s);
 
 	return (struct numaslab_account **)base + ns_index_of(s, obj);
+}
+
+/* An object is freed, of a cache that may be accounted. */
+ns_inline void
+ns_account_return(const struct ns_slab *s, const void *obj)
+{
+	if ((s->cache->flags & SLAB_ACCOUNT) != 0)
+		ns_account_uncharge(*ns_account_of(s, obj),
+				    ns_account_price(s->cache));
 }
 
 #pragma GCC visibility pop

@@ -105,7 +105,7 @@ ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp)
 	}
 	/* All of it: krealloc may hand out the rest later. */
 	if ((gfp & __GFP_ZERO) != 0 && c != NULL)
-		memset(p, 0, ns_usable_size(p));
+		memset(p, 0, ns_usable_size(p, __func__));
 	return p;
 }
 
@@ -152,49 +152,50 @@ ns_good_size(size_t align, size_t size)
 
 /* The run of a live block, or death. */
 static struct ns_unit *
-run_of_block(const void *p)
+run_of_block(const void *p, const char *call)
 {
 	struct ns_unit *u = ns_run_of(p);
 
 	if (ns_unlikely(u == NULL))
-		ns_bad_free(p, ns_ours(p) ? "not allocated"
-					  : "not from this allocator");
+		ns_broken(call, NULL, p,
+			  ns_ours(p) ? "not allocated"
+				     : "not from this allocator");
 	return u;
 }
 
 static void
-free_other(void *p)
+free_other(void *p, const char *call)
 {
 	struct ns_unit *u;
 
 	if (p == NULL)
 		return;
-	u = run_of_block(p);
+	u = run_of_block(p, call);
 	if (u->kind == NS_KIND_SLAB)
-		ns_slab_free(p);
+		ns_slab_free(p, call);
 	else if (u->kind == NS_KIND_LARGE)
-		ns_large_free(u, p);
+		ns_large_free(u, p, call);
 	else
-		ns_bad_free(p, "not a malloc block");
+		ns_broken(call, NULL, p, "not a malloc block");
 }
 
 ns_noinline void
-ns_free_slow(void *p)
+ns_free_slow(void *p, const char *call)
 {
 	if (ns_heap_turn_to(p))
-		ns_free_fast(p);
+		ns_free_fast(p, call);
 	else
-		free_other(p);
+		free_other(p, call);
 }
 
 static const struct ns_slab *
-slab_of_block(struct ns_unit *u, const void *p)
+slab_of_block(struct ns_unit *u, const void *p, const char *call)
 {
 	const struct ns_slab *s = (const struct ns_slab *)(const void *)u;
 
 	if (u->kind != NS_KIND_SLAB)
-		ns_bad_free(p, "not the start of a block");
-	ns_check_object(s, p);
+		ns_broken(call, NULL, p, "not the start of a block");
+	ns_check_object(s, p, call);
 	return s;
 }
 
@@ -214,39 +215,39 @@ size_in_class(const void *p)
 }
 
 static size_t
-usable_size_slow(const void *p)
+usable_size_slow(const void *p, const char *call)
 {
 	struct ns_unit *u;
 
 	if (p == NULL)
 		return 0;
-	u = run_of_block(p);
+	u = run_of_block(p, call);
 	if (u->kind == NS_KIND_LARGE && p == ns_unit_addr(u))
 		return ns_large_size(u);
-	return ns_debug_size(slab_of_block(u, p)->cache, p);
+	return ns_debug_size(slab_of_block(u, p, call)->cache, p);
 }
 
 size_t
-ns_usable_size(const void *p)
+ns_usable_size(const void *p, const char *call)
 {
 	size_t size = size_in_class(p);
 
-	return ns_likely(size != 0) ? size : usable_size_slow(p);
+	return ns_likely(size != 0) ? size : usable_size_slow(p, call);
 }
 
 bool
-ns_resize_in_place(void *p, size_t size)
+ns_resize_in_place(void *p, size_t size, const char *call)
 {
-	struct ns_unit *u = run_of_block(p);
+	struct ns_unit *u = run_of_block(p, call);
 
 	if (u->kind != NS_KIND_LARGE)
-		return size <= ns_usable_size(p);
+		return size <= ns_usable_size(p, call);
 	return ns_large_resize(u, size);
 }
 
 /* A large block, or one that may have a run with room behind it. */
 static ns_noinline void *
-realloc_large(void *p, size_t old, size_t size)
+realloc_large(void *p, size_t old, size_t size, const char *call)
 {
 	struct ns_unit *u = ns_run_of(p);
 	size_t want = size;
@@ -259,7 +260,7 @@ realloc_large(void *p, size_t old, size_t size)
 			return p;
 	}
 	if (old == 0)
-		old = ns_usable_size(p);
+		old = ns_usable_size(p, call);
 	if (size > old && size < old + old / 4)
 		want = old + old / 4;
 	if (size > old && size >= NS_GROWING)
@@ -271,7 +272,7 @@ realloc_large(void *p, size_t old, size_t size)
 	if (old > NS_SLAB_MAX && size > old && ns_large_move(p, q))
 		return q;
 	memcpy(q, p, ns_min(old, size));
-	ns_free_fast(p);
+	ns_free_fast(p, call);
 	return q;
 }
 
@@ -280,7 +281,7 @@ realloc_large(void *p, size_t old, size_t size)
  * small step will likely grow again, and gets a quarter more.
  */
 void *
-ns_realloc(void *p, size_t size)
+ns_realloc(void *p, size_t size, const char *call)
 {
 	size_t old = size_in_class(p), n;
 	void *q = NULL;
@@ -288,7 +289,7 @@ ns_realloc(void *p, size_t size)
 	if (ns_likely(old - size <= old / 2 || (size <= old && old <= 64)))
 		return p;
 	if (ns_unlikely(old == 0 || size >= NS_GROWING))
-		return realloc_large(p, old, size);
+		return realloc_large(p, old, size, call);
 	if (size > old && size < old + old / 4)
 		q = ns_malloc_fast(old + old / 4);
 	if (q == NULL)
@@ -298,7 +299,7 @@ ns_realloc(void *p, size_t size)
 	n = ns_min(old, size);
 	__asm__("" : "+r"(n)); /* if gcc knows a bound it copies by words */
 	memcpy(q, p, n);
-	ns_free_fast(p);
+	ns_free_fast(p, call);
 	return q;
 }
 

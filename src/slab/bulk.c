@@ -20,6 +20,8 @@
 #include <limits.h>
 #include <string.h>
 
+#define NO_ARRAY "no array of objects"
+
 /* The home heap's bin; NULL: it was never used, or this is not home. */
 ns_inline struct ns_bin *
 home_bin(const struct kmem_cache *c)
@@ -146,8 +148,11 @@ alloc_bulk_slow(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 ns_export int
 kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t flags, size_t n, void **objs)
 {
-	struct ns_bin *bin = home_bin(c);
+	struct ns_bin *bin;
 
+	ns_debug_check_cache(c, __func__);
+	ns_debug_rule(objs != NULL || n == 0, __func__, c->name, NO_ARRAY);
+	bin = home_bin(c);
 	if (ns_unlikely((flags & ~NS_GFP_PLAIN) != 0 || bin == NULL ||
 			n > ready_in(bin)))
 		return alloc_bulk_slow(c, flags, n, objs);
@@ -240,7 +245,7 @@ put_many(struct kmem_cache *c, size_t n, void **objs)
 }
 
 static ns_noinline void
-free_bulk_slow(struct kmem_cache *c, size_t n, void **objs)
+free_bulk_slow(struct kmem_cache *c, size_t n, void **objs, const char *call)
 {
 	size_t i, many;
 
@@ -248,25 +253,41 @@ free_bulk_slow(struct kmem_cache *c, size_t n, void **objs)
 		many = ns_min(n - i, INT_MAX);
 		i += put_many(c, many, objs + i);
 		if (i < n)
-			kmem_cache_free(c, objs[i++]);
+			ns_cache_free(c, objs[i++], call);
 	}
 }
 
-ns_export void
-kmem_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs)
+ns_inline void
+free_bulk(struct kmem_cache *c, size_t n, void **objs, const char *call)
 {
 	struct ns_heap *h = ns_home;
 	struct ns_bin *bin;
 	size_t i = 0;
 
-	if (ns_unlikely(c == NULL)) {
-		kfree_bulk(n, objs);
-		return;
-	}
 	bin = ns_bin_at(h, c->bin);
 	if (ns_likely(c->bin < h->bins_end &&
 		      n <= (size_t)(bin->limit - bin->top)))
 		i = push_many(h, c, n, objs);
 	if (ns_unlikely(i < n))
-		free_bulk_slow(c, n - i, objs + i);
+		free_bulk_slow(c, n - i, objs + i, call);
+}
+
+ns_export void
+kmem_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs)
+{
+	ns_debug_rule(objs != NULL || n == 0, __func__, NULL, NO_ARRAY);
+	if (ns_unlikely(c == NULL)) {
+		for (size_t i = 0; i < n; i++)
+			ns_kfree(objs[i], __func__);
+		return;
+	}
+	ns_debug_check_cache(c, __func__);
+	free_bulk(c, n, objs, __func__);
+}
+
+void
+ns_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs,
+		   const char *call)
+{
+	free_bulk(c, n, objs, call);
 }

@@ -23,6 +23,7 @@ struct ns_list ns_cache_list = { &ns_cache_list, &ns_cache_list };
 
 static struct ns_list unused = { &unused, &unused }; /* [c] descriptors */
 static uint32_t next_id = NS_NCLASS;                 /* [c] */
+uint64_t ns_caches_born;                             /* [c] */
 
 void
 ns_depots_each(void (*fn)(struct ns_depot *))
@@ -106,6 +107,7 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 		? NS_USE_SPECIAL
 		: NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
+	c->bin = ns_bin_offset(ns_is_special(c) ? 0 : c->id);
 	ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align, flags);
 	if (args->sheaf_capacity != 0) {
 		c->magazine = (uint32_t)ns_min(args->sheaf_capacity + 1ul,
@@ -127,6 +129,16 @@ args_fit(unsigned size, const struct kmem_cache_args *args)
 		size - args->freeptr_offset >= sizeof(struct ns_free));
 }
 
+/* The list is in order of birth; caches locked. */
+void
+ns_cache_enlist(struct kmem_cache *c)
+{
+	c->born = ++ns_caches_born;
+	c->settling = 0;
+	ns_tag_set(&c->tag, NS_CACHE);
+	ns_list_append(&ns_cache_list, &c->link);
+}
+
 /* A cache in the list of all; caches locked.  @policy may be NULL. */
 static struct kmem_cache *
 new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
@@ -143,18 +155,16 @@ new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
 	c->args = *args;
 	c->root = c;
 	c->shares = 1;
-	c->named = true;
 	c->policy = policy;
 	c->turn = 0;
 	c->dead = NULL;
-	c->settling = 0;
 	c->twin = c->original = NULL;
 	c->account = args->account;
 	ns_account_attach(c->account);
 	lay_out(c, size, args, flags);
 	for (s = 0; s < ns_topo.nslots; s++)
 		ns_depot_init(&c->depots[s], c, s);
-	ns_list_append(&ns_cache_list, &c->link);
+	ns_cache_enlist(c);
 	return c;
 }
 
@@ -195,7 +205,9 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 		return EOPNOTSUPP;
 	if (ns_init() != 0)
 		return ENOMEM;
-	flags |= ns_debug_flags_of(name) | (args->no_color ? SLAB_NO_COLOR : 0);
+	flags = ns_debug_flags(name, flags, NS_NCLASS, size, args->align);
+	if (args->no_color != 0)
+		flags |= SLAB_NO_COLOR;
 	if (args->account != NULL)
 		flags |= SLAB_ACCOUNT;
 	if (placed == NULL && (flags & SLAB_MEM_SPREAD) != 0)
@@ -388,17 +400,22 @@ ns_caches_fork_child(void)
 		ns_container_of(l, struct kmem_cache, link)->settling = 0;
 }
 
-/* Until no thread is in its destructor; caches locked, and not meanwhile. */
+/*
+ * Out of the list, once no thread is in its destructor or looks at it; caches
+ * locked, and not meanwhile.
+ */
 static void
-wait_settled(struct kmem_cache *c)
+delist(struct kmem_cache *c)
 {
 	uint32_t n;
 
+	ns_walks_leave(c);
 	while ((n = c->settling) != 0) {
 		ns_unlock(&ns_caches_lock);
 		ns_os_sleep_on(&c->settling, n, UINT64_MAX);
 		ns_lock(&ns_caches_lock);
 	}
+	ns_list_remove(&c->link);
 }
 
 static void
@@ -408,32 +425,30 @@ forget(struct kmem_cache *c)
 		return;
 	ns_account_put(c->account);
 	ns_lock(&ns_caches_lock);
-	wait_settled(c);
-	c->named = false;
-	ns_list_remove(&c->link);
+	ns_tag_end(&c->tag, NS_CACHE);
+	delist(c);
 	ns_list_push(&unused, &c->link);
 	ns_unlock(&ns_caches_lock);
 }
 
 /* One name less; true: it was the last. */
 static bool
-unname(struct kmem_cache *c)
+unname(struct kmem_cache *c, const char *call)
 {
 	struct kmem_cache *root = c->root;
 	bool last;
 
 	ns_lock(&ns_caches_lock);
-	if (!c->named || c->original != NULL)
-		ns_fatal("kmem_cache_destroy(%s): destroyed already, or not "
-			 "made by kmem_cache_create",
-			 c->name);
-	c->named = false;
+	ns_check_cache(c, call); /* again: two threads at once */
+	if (c->original != NULL || c->id < NS_NCLASS)
+		ns_broken(call, c->name, NULL, "not made by kmem_cache_create");
+	ns_tag_end(&c->tag, NS_CACHE);
 	ns_store_relaxed(&root->shares, root->shares - 1);
 	last = root->shares == 0;
 	if (last && root->twin != NULL)
-		root->twin->named = false;
+		ns_tag_end(&root->twin->tag, NS_CACHE);
 	if (c != root)
-		ns_list_remove(&c->link);
+		delist(c);
 	ns_unlock(&ns_caches_lock);
 	return last;
 }
@@ -462,22 +477,23 @@ kmem_cache_destroy(struct kmem_cache *c)
 
 	if (c == NULL)
 		return;
+	ns_check_cache(c, __func__);
 	alias = c != c->root;
-	if (unname(c))
+	if (unname(c, __func__))
 		destroy_root(c->root, c->name);
 	if (alias)
 		kfree(c);
 }
 
-ns_export int
-kmem_cache_shrink(struct kmem_cache *c)
+static bool
+shrink(struct kmem_cache *c)
 {
 	struct kmem_cache *twin = ns_load_acquire(&c->root->twin);
 	uint64_t slabs = 0;
 	unsigned s;
 
 	if (twin != NULL)
-		slabs = (uint64_t)kmem_cache_shrink(twin);
+		slabs = shrink(twin);
 	ns_thread_abandon(ns_home->thread, c);
 	for (s = 0; s < ns_topo.nslots; s++) {
 		ns_depot_clean(&c->depots[s]);
@@ -487,14 +503,23 @@ kmem_cache_shrink(struct kmem_cache *c)
 	return slabs != 0;
 }
 
+ns_export int
+kmem_cache_shrink(struct kmem_cache *c)
+{
+	ns_check_cache(c, __func__);
+	return shrink(c);
+}
+
 ns_export unsigned int
 kmem_cache_size(struct kmem_cache *c)
 {
+	ns_debug_check_cache(c, __func__);
 	return c->objsize;
 }
 
 ns_export const char *
 kmem_cache_name(struct kmem_cache *c)
 {
+	ns_debug_check_cache(c, __func__);
 	return c->name;
 }

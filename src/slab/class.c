@@ -94,6 +94,17 @@ set_colors(struct kmem_cache *c, unsigned bytes)
 	c->ncolors = room / step + 1;
 }
 
+unsigned
+ns_slab_units(unsigned size)
+{
+	unsigned n;
+
+	for (n = 1; n < NS_SLAB_UNITS; n *= 2)
+		if ((n << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
+			break;
+	return n;
+}
+
 /* With a note of who pays for each object, of which there are no more. */
 static unsigned
 account_lead(const struct kmem_cache *c, unsigned bytes)
@@ -120,9 +131,7 @@ ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 	c->objsize = objsize;
 	c->align = align;
 	c->flags = flags;
-	for (c->units = 1; c->units < NS_SLAB_UNITS; c->units *= 2)
-		if ((c->units << NS_UNIT_SHIFT) / size >= OBJECTS_WANTED)
-			break;
+	c->units = ns_slab_units(size);
 	c->magazine = (size < SMALL ? SMALL_BYTES : MAGAZINE_BYTES) / size;
 	c->magazine = (uint32_t)ns_max(c->magazine, LARGE_COUNT);
 	c->magazine = (uint32_t)ns_min(c->magazine, LARGE_BYTES / size);
@@ -159,8 +168,10 @@ set_up_class(struct kmem_cache *c, unsigned id)
 	c->shares = 1;
 	c->args.align = (unsigned)ns_min(align, COLOR_SPAN);
 	ns_cache_name_bin(c, id);
-	ns_format(c->name, sizeof(c->name), "kmalloc-%u", size);
-	flags = ns_debug_flags_of(c->name);
+	ns_format(c->name, sizeof(c->name), "kmalloc-%u%s", size,
+		  id < NS_NSIZES ? "" : "-aligned");
+	ns_tag_set(&c->tag, NS_CACHE);
+	flags = ns_debug_flags(c->name, 0, id, size, align);
 	stride = ns_debug_lay_out(c, size, align, flags, size);
 	ns_cache_setup(c, (unsigned)ns_round_up(stride, align), size, align,
 		       flags);

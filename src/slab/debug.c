@@ -12,7 +12,9 @@
  * 3. What was overwritten is found when the object changes hands the next
  *    time, or when its slab is given back.  The report names the object, both
  *    tracks, and the first byte; then the process aborts.
- * 4. A cache with a limit is special too, so that each call is counted.
+ * 4. A cache with a limit, an account or a policy is special too, so that each
+ *    call is counted, but not watched: it has magazines, which only counted.c
+ *    uses.
  * 5. malloc's classes are watched by their names, kmalloc-64 for one, from the
  *    library's wake on; the zone of a block begins where what was asked for
  *    ends.  Call stacks are taken once the library's constructor has loaded
@@ -23,6 +25,7 @@
 #include "slab/debug.h"
 
 #include "slab/account.h"
+#include "slab/counted.h"
 
 #include "base/options.h"
 
@@ -36,90 +39,6 @@
 #define POISON_FREE  0x6b
 #define POISON_END   0xa5 /* of the last byte */
 #define POISON_FRESH 0x5a
-
-/* --- NUMASLAB_SLAB_DEBUG=FLAGS,NAME,...;FLAGS,NAME... --- */
-
-static slab_flags_t
-flag_of(char letter)
-{
-	switch (letter) {
-	case 'F':
-		return SLAB_CONSISTENCY_CHECKS;
-	case 'Z':
-		return SLAB_RED_ZONE;
-	case 'P':
-		return SLAB_POISON;
-	case 'U':
-		return SLAB_STORE_USER;
-	case 'T':
-		return SLAB_TRACE;
-	case 'A':
-		return SLAB_FAILSLAB;
-	case 'L':
-		return NS_SLAB_LEAKS;
-	default:
-		return 0;
-	}
-}
-
-/* The letters at *@s; none are the first four.  Moves *@s behind them. */
-static slab_flags_t
-read_flags(const char **s)
-{
-	static uint32_t warned; /* [a] */
-	slab_flags_t flags = 0;
-	uint32_t zero = 0;
-
-	if (**s == '\0' || **s == ',' || **s == ';')
-		return SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON |
-		       SLAB_STORE_USER;
-	for (; **s != '\0' && **s != ',' && **s != ';'; ++*s) {
-		flags |= flag_of(**s);
-		if (flag_of(**s) == 0 && **s != '-' &&
-		    ns_cas_acquire(&warned, &zero, 1u))
-			ns_warn("NUMASLAB_SLAB_DEBUG=%s: unexpected '%s' at "
-				"position %zu; the rest holds",
-				ns_options.slab_debug, *s,
-				(size_t)(*s - ns_options.slab_debug) + 1);
-	}
-	return flags;
-}
-
-/* Is @name one of the list at *@s?  Moves *@s behind it. */
-static bool
-read_names(const char **s, const char *name)
-{
-	bool found = false;
-	size_t n;
-
-	while (**s == ',') {
-		n = strcspn(++*s, ",;");
-		if (n > 0 && (*s)[n - 1] == '*')
-			found |= strncmp(*s, name, n - 1) == 0;
-		else
-			found |= strncmp(*s, name, n) == 0 && name[n] == '\0';
-		*s += n;
-	}
-	return found;
-}
-
-/* The first block that names it, else the last without names: as the kernel. */
-slab_flags_t
-ns_debug_flags_of(const char *name)
-{
-	const char *s = ns_options.slab_debug;
-	slab_flags_t all = 0, these;
-
-	for (;;) {
-		these = read_flags(&s);
-		if (*s != ',')
-			all = these;
-		else if (read_names(&s, name))
-			return these;
-		if (*s++ != ';')
-			return all;
-	}
-}
 
 /* --- painting --- */
 
@@ -203,53 +122,59 @@ ns_debug_lay_out(struct kmem_cache *c, unsigned size, unsigned align,
 
 /* --- checking --- */
 
+/* Where an object is looked at, and by which call. */
+struct look {
+	const struct ns_slab *slab;
+	const char *obj, *call;
+};
+
 static _Noreturn void
-die(const struct ns_slab *s, const char *obj, const char *what,
-    const unsigned char *at, int wanted)
+die(const struct look *l, const char *what, const unsigned char *at, int wanted)
 {
-	ns_debug_about(s, obj);
-	ns_fatal("corrupted object %p: %s: the byte at %p is 0x%x, not 0x%x "
-		 "(cache %s, node %d)",
-		 obj, what, at, *at, (unsigned)wanted, s->cache->name,
-		 numaslab_node_of(obj));
+	char rule[128];
+
+	ns_format(rule, sizeof(rule), "%s: the byte at %p is 0x%x, not 0x%x",
+		  what, at, *at, (unsigned)wanted);
+	ns_broken(l->call, NULL, l->obj, rule);
 }
 
 static void
-check_bytes(const struct ns_slab *s, const char *obj, const char *what,
-	    const char *from, size_t n, int value)
+check_bytes(const struct look *l, const char *what, const char *from, size_t n,
+	    int value)
 {
 	const unsigned char *p = (const unsigned char *)from;
 
 	for (size_t i = 0; i < n; i++)
 		if (ns_unlikely(p[i] != value))
-			die(s, obj, what, p + i, value);
+			die(l, what, p + i, value);
 }
 
 static void
-check_zones(const struct ns_slab *s, const char *obj, int value)
+check_zones(const struct look *l, int value)
 {
-	const struct kmem_cache *c = s->cache;
-	size_t end = end_of(c, obj, value);
+	const struct kmem_cache *c = l->slab->cache;
+	size_t end = end_of(c, l->obj, value);
 
 	if (c->zone == 0)
 		return;
-	check_bytes(s, obj, "written to before its start", obj - LEFT, LEFT,
+	check_bytes(l, "written to before its start", l->obj - LEFT, LEFT,
 		    value);
-	check_bytes(s, obj, "written to behind its end", obj + end,
-		    c->zone - end, value);
+	check_bytes(l, "written to behind its end", l->obj + end, c->zone - end,
+		    value);
 }
 
 static void
-check_free(const struct ns_slab *s, const char *obj)
+check_free(const struct ns_slab *s, const char *obj, const char *call)
 {
 	static const char what[] = "written to after it was freed";
+	const struct look l = { s, obj, call };
 	const struct kmem_cache *c = s->cache;
 
-	check_zones(s, obj, ZONE_FREE);
+	check_zones(&l, ZONE_FREE);
 	if (!is_poisoned(c))
 		return;
-	check_bytes(s, obj, what, obj, c->objsize - 1, POISON_FREE);
-	check_bytes(s, obj, what, obj + c->objsize - 1, 1, POISON_END);
+	check_bytes(&l, what, obj, c->objsize - 1, POISON_FREE);
+	check_bytes(&l, what, obj + c->objsize - 1, 1, POISON_END);
 }
 
 static void
@@ -271,41 +196,11 @@ ns_debug_fails(struct kmem_cache *c, gfp_t gfp)
 	return true;
 }
 
-/* A limit is one for a cache and its twin. */
-static struct kmem_cache *
-counted_by(struct kmem_cache *c)
-{
-	return c->original != NULL ? c->original : c;
-}
-
-/* One more object is in use, unless that is above the limit. */
-static bool
-charge(struct kmem_cache *c)
-{
-	uint64_t taken;
-
-	if (c->limit == 0)
-		return true;
-	c = counted_by(c);
-	taken = ns_load_relaxed(&c->taken);
-	do
-		if (taken >= c->limit)
-			return false;
-	while (!ns_cas_acquire(&c->taken, &taken, taken + 1));
-	return true;
-}
-
-static void
-uncharge(struct kmem_cache *c)
-{
-	if (c->limit != 0)
-		ns_sub_relaxed(&counted_by(c)->taken, 1ul);
-}
-
 static ns_noinline void
 hand_out(const struct kmem_cache *c, char *obj, size_t size)
 {
-	check_free(ns_slab_of(obj), obj);
+	check_free(ns_slab_of(obj), obj,
+		   c->id < NS_NCLASS ? "kmalloc" : "kmem_cache_alloc");
 	if (c->asked != 0)
 		*ns_asked_of(c, obj) = size;
 	paint_zones(c, obj, ZONE_IN_USE);
@@ -321,20 +216,20 @@ ns_debug_take(struct kmem_cache *c, size_t size, unsigned slot, gfp_t gfp)
 {
 	void *obj;
 
-	if (!charge(c)) {
+	if (!ns_limit_charge(c)) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	obj = ns_cache_alloc(c, slot, gfp);
-	if (obj != NULL)
+	if (obj == NULL)
+		ns_limit_uncharge(c);
+	else if (ns_is_watched(c))
 		hand_out(c, obj, size);
-	else
-		uncharge(c);
 	return obj;
 }
 
 void
-ns_debug_free(const struct ns_slab *s, void *obj)
+ns_debug_free(const struct ns_slab *s, void *obj, const char *call)
 {
 	struct kmem_cache *c = s->cache;
 	uint32_t i = ns_index_of(s, obj);
@@ -343,20 +238,20 @@ ns_debug_free(const struct ns_slab *s, void *obj)
 	    i >= ns_load_relaxed(&s->marked) ||
 	    ns_free_of(c, obj)->mark == s->mark)
 		return;
-	check_zones(s, obj, ZONE_IN_USE);
-	paint_free(c, obj);
-	if (c->track != 0)
-		ns_track_set(ns_track_of(c, obj) + 1);
-	trace(c, "free", obj);
-	uncharge(c);
-	if ((c->flags & SLAB_ACCOUNT) != 0)
-		ns_account_uncharge(*ns_account_of(s, obj),
-				    ns_account_price(c));
+	if (ns_is_watched(c)) {
+		check_zones(&(const struct look){ s, obj, call }, ZONE_IN_USE);
+		paint_free(c, obj);
+		if (c->track != 0)
+			ns_track_set(ns_track_of(c, obj) + 1);
+		trace(c, "free", obj);
+	}
+	ns_limit_uncharge(c);
+	ns_account_return(s, obj);
 }
 
 void
 ns_debug_slab_gone(const struct ns_slab *s)
 {
 	for (uint32_t i = 0; i < s->carved; i++)
-		check_free(s, s->first + (size_t)i * s->size);
+		check_free(s, s->first + (size_t)i * s->size, "slab release");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * slab/debug.h - caches whose objects are watched (debug.c, report.c).
+ * slab/debug.h - caches whose objects are watched (debug.c, watch.c,
+ * report.c).
  *
  * An object of one, from its address on:
  *
@@ -35,8 +36,12 @@ struct ns_track {
 	void *at[NS_STACK];
 };
 
-/* Before a cache is made: what NUMASLAB_SLAB_DEBUG asks for by its name. */
-slab_flags_t ns_debug_flags_of(const char *name);
+/*
+ * Before a cache is made (watch.c): its flags, and what NUMASLAB_SLAB_DEBUG
+ * asks for by its name.  @id: NS_NCLASS if it is none of malloc's classes.
+ */
+slab_flags_t ns_debug_flags(const char *name, slab_flags_t flags, unsigned id,
+			    unsigned size, unsigned align);
 /*
  * Whatever loading the watching needs, which may allocate; no lock held.
  * Until then tracks have no call stacks.
@@ -64,7 +69,7 @@ void *ns_debug_take(struct kmem_cache *c, size_t size, unsigned slot,
  * Before each free, and when the slab goes: they die of what they find.
  * ns_debug_free leaves bad pointers to its caller.
  */
-void ns_debug_free(const struct ns_slab *s, void *obj);
+void ns_debug_free(const struct ns_slab *s, void *obj, const char *call);
 void ns_debug_slab_gone(const struct ns_slab *s);
 
 /* report.c: lines about the object that @p lies in. */

@@ -116,11 +116,12 @@ ns_slab_in(struct ns_heap **h, const void *obj)
  * Frees @obj of the slab that @s is a copy of, on the node of the thread's heap
  * @h, with its bin @at: into the magazine; or, when frees pass it by and the
  * slab is the heap's, there, unless idle.c is at work on the heap.  Stores are
- * atomic where two compilers would make one of them, which is slower.
+ * atomic where two compilers would make one of them, which is slower.  @call is
+ * the program's, for whoever finds a rule broken.
  */
 ns_inline void
 ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
-	     uint32_t link_off)
+	     uint32_t link_off, const char *call)
 {
 	struct ns_free *f = (struct ns_free *)(void *)((char *)obj + link_off);
 	struct ns_bin *bin = ns_bin_at(h, at);
@@ -128,7 +129,7 @@ ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
 	uint64_t mark = s->mark;
 
 	if (ns_unlikely(f->mark == mark)) {
-		ns_slab_free(obj);
+		ns_slab_free(obj, call);
 		return;
 	}
 	if (ns_likely(top != bin->limit)) {
@@ -147,7 +148,7 @@ ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
 		if (bin->passes < 0)
 			bin->passes = 0;
 		ns_store_relaxed(&h->passing, 0u);
-		ns_slab_free(obj);
+		ns_slab_free(obj, call);
 		return;
 	}
 	ns_store_relaxed(&f->mark, mark);
@@ -161,15 +162,23 @@ ns_free_into(struct ns_heap *h, struct ns_slab *s, uint32_t at, void *obj,
 }
 
 ns_inline void
-ns_free_fast(void *p)
+ns_free_fast(void *p, const char *call)
 {
 	struct ns_heap *h = ns_home;
 	struct ns_slab *s = ns_slab_in(&h, p);
 
 	if (ns_likely(s != NULL && ns_is_object(s, p)))
-		ns_free_into(h, s, s->bin, p, 0);
+		ns_free_into(h, s, s->bin, p, 0, call);
 	else
-		ns_free_slow(p);
+		ns_free_slow(p, call);
+}
+
+/* kfree(), for @call. */
+ns_inline void
+ns_kfree(const void *p, const char *call)
+{
+	if (!ZERO_OR_NULL_PTR(p))
+		ns_free_fast((void *)(uintptr_t)p, call);
 }
 
 #endif

@@ -110,8 +110,7 @@ carve(struct ns_heap *h, struct ns_slab *s, void **end, unsigned want)
 	ns_slab_set_carved(s, s->carved + n);
 	if (c->ctor != NULL) {
 		ns_unlock(&h->lock);
-		for (i = 0; i < n; i++)
-			c->ctor(p + (size_t)i * s->size);
+		ns_cache_construct(c, p, n);
 		ns_lock(&h->lock);
 	}
 	for (i = 0; i < n; i++, p += s->size) {

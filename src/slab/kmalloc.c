@@ -147,77 +147,111 @@ kcalloc_node(size_t n, size_t size, gfp_t flags, int node)
 	return kzalloc_node(product(n, size), flags, node);
 }
 
-/* To a new place: the contents, and zeros where __GFP_ZERO wants them. */
+/* To a new place, without a copy if that can be. */
 static void *
-move(const void *p, size_t old, size_t size, gfp_t flags)
+move(void *p, size_t old, size_t size, gfp_t flags, const char *call)
 {
 	void *q = kmalloc(size, flags);
 
-	if (q != NULL) {
-		memcpy(q, p, ns_min(old, size));
-		kfree(p);
-	}
+	if (q == NULL || (old > NS_SLAB_MAX && size > old &&
+			  (flags & __GFP_ZERO) == 0 && ns_large_move(p, q)))
+		return q;
+	memcpy(q, p, ns_min(old, size));
+	ns_free_fast(p, call);
 	return q;
 }
 
-ns_export void *
-krealloc(const void *p, size_t size, gfp_t flags)
+static bool
+is_aligned(const void *p, size_t size)
 {
+	return (uintptr_t)p % alignment(size) == 0;
+}
+
+/* In place: none of what a block had beyond @size is seen again. */
+static bool
+fits(void *p, size_t old, size_t size, gfp_t flags)
+{
+	if (size > old || size <= old / 2 || !is_aligned(p, size))
+		return false;
+	if ((flags & __GFP_ZERO) != 0)
+		memset((char *)p + size, 0, old - size);
+	return true;
+}
+
+void *
+ns_krealloc(const void *block, size_t size, gfp_t flags, const char *call)
+{
+	const gfp_t special = __GFP_ZERO | __GFP_THISNODE | __GFP_ACCOUNT;
+	void *p = (void *)(uintptr_t)block, *q = NULL;
 	size_t old;
-	void *q;
 
 	if (ZERO_OR_NULL_PTR(p))
 		return kmalloc(size, flags);
 	if ((flags & ~NS_GFP_PLAIN) != 0 && !ns_gfp_ok(flags))
 		return NULL;
 	if (size == 0) {
-		kfree(p);
+		ns_free_fast(p, call);
 		return ZERO_SIZE_PTR;
 	}
-	old = ns_usable_size(p);
-	if (size <= old && size > old / 2)
-		return (void *)p;
-	if ((flags & (__GFP_ZERO | __GFP_THISNODE | __GFP_ACCOUNT)) == 0) {
-		q = ns_realloc((void *)p, size);
-		if (q != NULL)
-			return q;
-	}
-	return move(p, old, size, flags);
+	old = ns_usable_size(p, call);
+	if (fits(p, old, size, flags))
+		return p;
+	if ((flags & special) != 0)
+		return move(p, old, size, flags, call);
+	if (!ns_is_pow2(size))
+		q = ns_realloc(p, size, call);
+	else if (old > NS_SLAB_MAX && is_aligned(p, size) &&
+		 ns_resize_in_place(p, size, call))
+		q = p;
+	return q != NULL ? q : move(p, old, size, flags, call);
+}
+
+ns_export void *
+krealloc(const void *p, size_t size, gfp_t flags)
+{
+	return ns_krealloc(p, size, flags, __func__);
 }
 
 ns_export void *
 krealloc_array(void *p, size_t n, size_t size, gfp_t flags)
 {
-	return krealloc(p, product(n, size), flags);
+	return ns_krealloc(p, product(n, size), flags, __func__);
 }
 
 ns_export void
 kfree(const void *p)
 {
-	if (!ZERO_OR_NULL_PTR(p))
-		ns_free_fast((void *)p);
+	ns_kfree(p, __func__);
 }
 
 ns_export void
 kfree_bulk(size_t n, void **blocks)
 {
+	ns_debug_rule(blocks != NULL || n == 0, __func__, NULL,
+		      "no array of blocks");
 	for (size_t i = 0; i < n; i++)
-		kfree(blocks[i]);
+		ns_kfree(blocks[i], __func__);
+}
+
+void
+ns_kfree_sensitive(const void *p, const char *call)
+{
+	if (ZERO_OR_NULL_PTR(p))
+		return;
+	explicit_bzero((void *)(uintptr_t)p, ns_usable_size(p, call));
+	ns_kfree(p, call);
 }
 
 ns_export void
 kfree_sensitive(const void *p)
 {
-	if (ZERO_OR_NULL_PTR(p))
-		return;
-	explicit_bzero((void *)p, ns_usable_size(p));
-	ns_free_fast((void *)p);
+	ns_kfree_sensitive(p, __func__);
 }
 
 ns_export size_t
 ksize(const void *p)
 {
-	return ZERO_OR_NULL_PTR(p) ? 0 : ns_usable_size(p);
+	return ZERO_OR_NULL_PTR(p) ? 0 : ns_usable_size(p, __func__);
 }
 
 ns_export size_t

@@ -3,24 +3,27 @@
  * slab/kstring.c - blocks that begin as a copy, and the kvmalloc names: here
  * every large block is made of pages, so kvmalloc is kmalloc.
  */
-#include "slab/slab.h"
+#include "slab/fast.h"
 
 #include <string.h>
 
 /* @n bytes of @src and room for @more. */
 static void *
-copy(const void *src, size_t n, size_t more, gfp_t flags)
+copy(const void *src, size_t n, size_t more, gfp_t flags, const char *call)
 {
 	size_t size = n <= SIZE_MAX - more ? n + more : SIZE_MAX;
-	void *p = kmalloc(size, flags);
+	void *p;
 
+	if (ns_unlikely(src == NULL && n != 0))
+		ns_broken(call, NULL, NULL, "nothing to copy");
+	p = kmalloc(size, flags);
 	return p != NULL && n != 0 ? memcpy(p, src, n) : p;
 }
 
 static char *
-copy_string(const char *s, size_t n, gfp_t flags)
+copy_string(const char *s, size_t n, gfp_t flags, const char *call)
 {
-	char *p = copy(s, n, 1, flags);
+	char *p = copy(s, n, 1, flags, call);
 
 	if (p != NULL)
 		p[n] = '\0';
@@ -30,7 +33,7 @@ copy_string(const char *s, size_t n, gfp_t flags)
 ns_export void *
 kmemdup(const void *src, size_t size, gfp_t flags)
 {
-	return copy(src, size, 0, flags);
+	return copy(src, size, 0, flags, __func__);
 }
 
 ns_export void *
@@ -41,25 +44,26 @@ kmemdup_array(const void *src, size_t n, size_t size, gfp_t flags)
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return kmalloc(SIZE_MAX,
 			       flags); /* fails, as such a block does */
-	return copy(src, bytes, 0, flags);
+	return copy(src, bytes, 0, flags, __func__);
 }
 
 ns_export char *
 kmemdup_nul(const char *s, size_t size, gfp_t flags)
 {
-	return s != NULL ? copy_string(s, size, flags) : NULL;
+	return s != NULL ? copy_string(s, size, flags, __func__) : NULL;
 }
 
 ns_export char *
 kstrdup(const char *s, gfp_t flags)
 {
-	return s != NULL ? copy_string(s, strlen(s), flags) : NULL;
+	return s != NULL ? copy_string(s, strlen(s), flags, __func__) : NULL;
 }
 
 ns_export char *
 kstrndup(const char *s, size_t most, gfp_t flags)
 {
-	return s != NULL ? copy_string(s, strnlen(s, most), flags) : NULL;
+	return s != NULL ? copy_string(s, strnlen(s, most), flags, __func__)
+			 : NULL;
 }
 
 ns_export void *
@@ -99,26 +103,32 @@ kvcalloc(size_t n, size_t size, gfp_t flags)
 }
 
 ns_export void *
+kvcalloc_node(size_t n, size_t size, gfp_t flags, int node)
+{
+	return kcalloc_node(n, size, flags, node);
+}
+
+ns_export void *
 kvrealloc(const void *p, size_t size, gfp_t flags)
 {
-	return krealloc(p, size, flags);
+	return ns_krealloc(p, size, flags, __func__);
 }
 
 ns_export void *
 kvmemdup(const void *src, size_t size, gfp_t flags)
 {
-	return kmemdup(src, size, flags);
+	return copy(src, size, 0, flags, __func__);
 }
 
 ns_export void
 kvfree(const void *p)
 {
-	kfree(p);
+	ns_kfree(p, __func__);
 }
 
 ns_export void
 kvfree_sensitive(const void *p, size_t size)
 {
 	(void)size; /* all of the block is wiped */
-	kfree_sensitive(p);
+	ns_kfree_sensitive(p, __func__);
 }

@@ -198,14 +198,15 @@ give_back(struct ns_unit *u, bool clean)
 }
 
 void
-ns_large_free(struct ns_unit *u, void *p)
+ns_large_free(struct ns_unit *u, void *p, const char *call)
 {
 	uint8_t large = NS_KIND_LARGE;
 
 	if (p != ns_unit_addr(u))
-		ns_bad_free(p, "not the start of a block");
+		ns_broken(call, NULL, p, "not the start of a block");
 	if (!ns_cas_acquire(&u->kind, &large, NS_KIND_FREE))
-		ns_bad_free(p, "already free"); /* two threads at once */
+		ns_broken(call, NULL, p,
+			  "already free"); /* two threads at once */
 	ns_count_free(p);
 	ns_account_uncharge(large_of(u)->payer, large_of(u)->size);
 	give_back(u, false);

@@ -68,22 +68,6 @@ struct ns_heap ns_heap_none = {
 };
 
 void
-ns_bad_free(const void *p, const char *why)
-{
-	struct ns_unit *u = ns_run_of(p);
-	const struct kmem_cache *c = NULL;
-	const struct ns_slab *s;
-
-	if (u != NULL && u->kind == NS_KIND_SLAB) {
-		s = (const struct ns_slab *)(const void *)u;
-		c = s->cache;
-		ns_debug_about(s, p);
-	}
-	ns_fatal("invalid free of %p: %s (cache %s, node %d)", p, why,
-		 c != NULL ? c->name : "none", numaslab_node_of(p));
-}
-
-void
 ns_bad_link(const struct kmem_cache *c, const void *obj)
 {
 	ns_fatal("corrupted free list: %p was written to after it was freed "
@@ -418,7 +402,7 @@ refill(struct ns_heap *h, struct kmem_cache *c, unsigned flags)
 	bin = ns_bin_of(h, c);
 	obj = ns_bin_pop(bin, c->link_off);
 	if (obj == NULL) {
-		if (!ns_is_special(c))
+		if (!ns_is_watched(c))
 			before_refill(h, bin, c);
 		obj = fill(h, bin, c, flags);
 		tick(h);
@@ -527,36 +511,36 @@ heap_for(unsigned slot)
 }
 
 void
-ns_check_object(const struct ns_slab *s, const void *obj)
+ns_check_object(const struct ns_slab *s, const void *obj, const char *call)
 {
 	uint32_t i = ns_index_of(s, obj);
 
 	if (s->first + (size_t)i * s->size != (const char *)obj)
-		ns_bad_free(obj, "not the start of an object");
+		ns_broken(call, NULL, obj, "not the start of an object");
 	if (i < ns_load_relaxed(&s->marked) &&
 	    (ns_is_parked(s, obj) ||
 	     ns_free_of(s->cache, (void *)obj)->mark == s->mark))
-		ns_bad_free(obj, "already free");
+		ns_broken(call, NULL, obj, "already free");
 	if (i >= ns_load_relaxed(&s->carved))
-		ns_bad_free(obj, "never allocated");
+		ns_broken(call, NULL, obj, "never allocated");
 }
 
 /* Frees an object of a slab, if it is one: whatever the fast path does not. */
 void
-ns_slab_free(void *obj)
+ns_slab_free(void *obj, const char *call)
 {
 	struct ns_slab *s = ns_slab_of(obj);
 	struct kmem_cache *c = s->cache;
-	bool special = ns_is_special(c);
+	bool watched = ns_is_watched(c);
 	struct ns_heap *h;
 
-	if (ns_unlikely(special))
-		ns_debug_free(s, obj);
-	ns_check_object(s, obj);
+	if (ns_is_special(c))
+		ns_debug_free(s, obj, call);
+	ns_check_object(s, obj, call);
 	ns_count_free(obj);
 	ns_free_of(c, obj)->mark = s->mark;
 	h = heap_for(s->slot);
-	if (h != NULL && !special)
+	if (h != NULL && !watched)
 		keep(h, s, obj);
 	else
 		give_home(h, obj);

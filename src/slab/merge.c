@@ -59,9 +59,8 @@ ns_cache_merge(struct kmem_cache *alias)
 		memcpy(alias->name, probe.name, sizeof(alias->name));
 		alias->objsize = probe.objsize;
 		alias->flags = probe.flags;
-		alias->named = true;
 		ns_store_relaxed(&c->shares, c->shares + 1);
-		ns_list_append(&ns_cache_list, &alias->link);
+		ns_cache_enlist(alias);
 		return alias;
 	}
 	return NULL;

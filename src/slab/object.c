@@ -12,6 +12,7 @@
  *    another's.  Everything odd goes to ns_slab_free.
  */
 #include "slab/account.h"
+#include "slab/counted.h"
 #include "slab/debug.h"
 #include "slab/fast.h"
 #include "slab/gfp.h"
@@ -29,14 +30,27 @@ pop_from(struct ns_heap *h, const struct kmem_cache *c)
 	return ns_bin_pop(ns_bin_at(h, bin), c->link_off);
 }
 
-/* Where an object of a cache with a policy of its own is to lie. */
-static unsigned
-place(struct kmem_cache *c)
-{
-	unsigned cpu = 0;
+/* Constructors that this thread is in, the innermost first. */
+struct making {
+	const struct kmem_cache *cache;
+	const struct making *outer;
+};
+static __thread const struct making *making ns_tls_model;
 
-	ns_os_getcpu(&cpu, NULL);
-	return ns_policy_pick(c->policy, ns_topo_slot_of_cpu(cpu), &c->turn);
+/* One that asks for what it is to make would never come to an end. */
+void
+ns_cache_construct(const struct kmem_cache *c, char *p, unsigned n)
+{
+	const struct making *m, self = { c, making };
+
+	for (m = making; m != NULL; m = m->outer)
+		if (m->cache == c)
+			ns_broken("kmem_cache_alloc", c->name, NULL,
+				  "called by the cache's own constructor");
+	making = &self;
+	for (; n > 0; n--, p += c->size)
+		c->ctor(p);
+	making = self.outer;
 }
 
 /* Of a cache whose objects are watched or counted. */
@@ -44,7 +58,7 @@ static void *
 try_special(struct kmem_cache *c, unsigned slot, gfp_t gfp)
 {
 	if (c->policy != NULL && slot == NS_NO_SLOT)
-		slot = place(c);
+		slot = ns_place(c);
 	return ns_debug_take(c, c->objsize, slot, gfp);
 }
 
@@ -61,19 +75,6 @@ try_hard(struct kmem_cache *c, unsigned slot, gfp_t flags)
 			  : ns_cache_alloc(c, slot, r.gfp);
 	while (ns_unlikely(obj == NULL) && ns_retry(&r));
 	return obj;
-}
-
-/* The rule that a debug build sees to: no call after kmem_cache_destroy. */
-static void
-check_named(const struct kmem_cache *c)
-{
-#ifdef NS_DEBUG
-	if (!c->named && c->id >= NS_NCLASS)
-		ns_fatal("kmem_cache_alloc(%s): the cache was destroyed",
-			 c->name);
-#else
-	(void)c;
-#endif
 }
 
 /* Whoever is to pay is asked before anything else is tried. */
@@ -101,9 +102,14 @@ alloc_special(struct kmem_cache *c, unsigned slot, gfp_t flags)
 static ns_noinline void *
 alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 {
-	check_named(c);
-	return ns_unlikely(ns_is_special(c)) ? alloc_special(c, slot, flags)
-					     : try_hard(c, slot, flags);
+	void *obj;
+
+	if (ns_likely(!ns_is_special(c)))
+		return try_hard(c, slot, flags);
+	if (c->policy != NULL && slot == NS_NO_SLOT)
+		slot = ns_place(c);
+	obj = ns_counted_alloc(c, slot);
+	return obj != NULL ? obj : alloc_special(c, slot, flags);
 }
 
 /* Of the twin, whose objects may be said to be smaller, if somebody pays. */
@@ -166,6 +172,7 @@ kmem_cache_alloc(struct kmem_cache *c, gfp_t flags)
 	struct ns_heap *h = ns_home;
 	void *obj = NULL;
 
+	ns_debug_check_cache(c, __func__);
 	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0 && ns_at_home(h)))
 		obj = pop_from(h, c);
 	return ns_likely(obj != NULL) ? obj : alloc_home_slow(c, flags);
@@ -189,6 +196,7 @@ kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
 {
 	void *obj = NULL;
 
+	ns_debug_check_cache(c, __func__);
 	if (ns_likely((flags & ~NS_GFP_PLAIN) == 0))
 		obj = pop_from(ns_heap_on(node), c);
 	return ns_likely(obj != NULL) ? obj : alloc_node_slow(c, flags, node);
@@ -197,29 +205,62 @@ kmem_cache_alloc_node(struct kmem_cache *c, gfp_t flags, int node)
 ns_export void *
 kmem_cache_zalloc(struct kmem_cache *c, gfp_t flags)
 {
+	ns_debug_check_cache(c, __func__);
 	return kmem_cache_alloc(c, flags | __GFP_ZERO);
 }
 
-/* No object of the cache at all, free already, or past the magazines. */
-static void
-free_slow(const struct kmem_cache *c, void *obj)
+/* The slab of what should be an object of @c. */
+static struct ns_slab *
+slab_for(const struct kmem_cache *c, const void *obj, const char *call)
 {
-	const struct ns_slab *s;
-	struct ns_unit *u;
+	struct ns_unit *u = ns_run_of(obj);
+	struct ns_slab *s;
+
+	if (u == NULL || u->kind != NS_KIND_SLAB)
+		ns_broken(call, c->name, obj, "not an object of a cache");
+	s = (struct ns_slab *)(void *)u;
+	if (s->cache != c->root && s->cache->original != c->root)
+		ns_broken(call, c->name, obj, "an object of another cache");
+	return s;
+}
+
+/* Not of the home node, free already, or no object of the cache at all. */
+void
+ns_cache_free(const struct kmem_cache *c, void *obj, const char *call)
+{
+	struct ns_slab *s;
 
 	if (obj == NULL)
 		return;
-	u = ns_run_of(obj);
-	if (u == NULL || u->kind != NS_KIND_SLAB)
-		ns_bad_free(obj, "not an object of a cache");
-	s = (const struct ns_slab *)(const void *)u;
-	if (s->cache != c->root && s->cache->original != c->root) {
-		ns_debug_about(s, obj);
-		ns_fatal("invalid free of %p: freed to cache %s (cache %s, "
-			 "node %d)",
-			 obj, c->name, s->cache->name, numaslab_node_of(obj));
-	}
-	ns_slab_free(obj);
+	s = slab_for(c, obj, call);
+	if (!ns_is_special(s->cache) || !ns_counted_free(s, obj, call))
+		ns_slab_free(obj, call);
+}
+
+/* With the arguments where they are. */
+static ns_noinline void
+free_slow(const struct kmem_cache *c, void *obj)
+{
+	ns_cache_free(c, obj, "kmem_cache_free");
+}
+
+void
+ns_cache_check(const struct kmem_cache *c, const void *obj, const char *call)
+{
+	ns_check_object(slab_for(c, obj, call), obj, call);
+}
+
+void
+ns_check_not_free(const void *p, const char *call)
+{
+	const struct ns_unit *u = ns_run_of(p);
+	const struct ns_slab *s = (const struct ns_slab *)(const void *)u;
+
+	if (u == NULL && ns_ours(p))
+		ns_broken(call, NULL, p, "not allocated");
+	if (u != NULL && u->kind == NS_KIND_SLAB &&
+	    s->first + (size_t)ns_index_of(s, p) * s->size == p)
+		ns_check_object(s, p, call);
 }
 
 /* On neither of the two nodes. */
@@ -237,11 +278,13 @@ kmem_cache_free(struct kmem_cache *c, void *obj)
 {
 	struct ns_heap *h = ns_home;
 	struct ns_slab *s = ns_slab_in(&h, obj);
-	uint32_t bin = c->bin;
+	uint32_t bin;
 
+	ns_debug_check_cache(c, __func__);
+	bin = c->bin;
 	/* A bin that the heap never used is zero, and full. */
 	if (ns_likely(ns_is_object_of(s, bin, obj)))
-		ns_free_into(h, s, bin, obj, c->link_off);
+		ns_free_into(h, s, bin, obj, c->link_off, __func__);
 	else
 		free_elsewhere(c, obj);
 }

@@ -50,12 +50,12 @@ ns_rcu_is_set(void)
 }
 
 static const struct kmem_rcu_ops *
-engine_for(const char *call)
+engine_for(const char *call, const void *p)
 {
 	const struct kmem_rcu_ops *ops = ns_load_acquire(&engine);
 
 	if (ops == NULL)
-		ns_fatal("%s: no engine is set (kmem_rcu_set_ops)", call);
+		ns_broken(call, NULL, p, "no engine is set (kmem_rcu_set_ops)");
 	return ops;
 }
 
@@ -72,13 +72,13 @@ void
 ns_rcu_defer(struct ns_slab *s)
 {
 	s->rcu.func = dissolve;
-	engine_for(s->cache->name)->call(&s->rcu);
+	engine_for("kmem_cache_free", s)->call(&s->rcu);
 }
 
 void
 ns_rcu_barrier(void)
 {
-	engine_for("kmem_cache_destroy")->barrier();
+	engine_for("kmem_cache_destroy", NULL)->barrier();
 }
 
 /* Blocks. */
@@ -88,7 +88,7 @@ ns_rcu_wait(void)
 {
 	/* The frees it has seen are over: pairs with free_block. */
 	if (ns_load_acquire(&pending) != 0)
-		engine_for("kvfree_rcu_barrier")->barrier();
+		engine_for("kvfree_rcu_barrier", NULL)->barrier();
 }
 
 static void *
@@ -106,23 +106,31 @@ start_of(void *p)
 static void
 free_block(struct kmem_rcu_head *head)
 {
-	kfree(start_of(head));
+	ns_kfree(start_of(head), "kfree_rcu");
 	__atomic_sub_fetch(&pending, 1, __ATOMIC_RELEASE);
+}
+
+static _Noreturn void
+no_head(const void *p, size_t offset)
+{
+	char rule[48];
+
+	ns_format(rule, sizeof(rule), "no head fits at offset %zu", offset);
+	ns_broken("kfree_rcu", NULL, p, rule);
 }
 
 ns_export void
 kfree_rcu_at(void *p, size_t offset)
 {
-	const struct kmem_rcu_ops *ops = engine_for("kfree_rcu");
+	const struct kmem_rcu_ops *ops = engine_for("kfree_rcu", p);
 	struct kmem_rcu_head *head;
 
 	if (ZERO_OR_NULL_PTR(p))
 		return;
 	head = (void *)((char *)p + offset);
 	if (offset >= HEAD_END || offset % sizeof(void *) != 0 ||
-	    offset + sizeof(*head) > ns_usable_size(p))
-		ns_fatal("kfree_rcu of %p: no head fits at offset %zu", p,
-			 offset);
+	    offset + sizeof(*head) > ns_usable_size(p, "kfree_rcu"))
+		no_head(p, offset);
 	ns_add_relaxed(&pending, 1ul);
 	head->func = free_block;
 	ops->call(head);
@@ -131,12 +139,12 @@ kfree_rcu_at(void *p, size_t offset)
 ns_export void
 kfree_rcu_mightsleep(void *p)
 {
-	const struct kmem_rcu_ops *ops = engine_for("kfree_rcu_mightsleep");
+	const struct kmem_rcu_ops *ops = engine_for("kfree_rcu_mightsleep", p);
 
 	if (ZERO_OR_NULL_PTR(p))
 		return;
 	ops->synchronize();
-	kfree(p);
+	ns_kfree(p, "kfree_rcu_mightsleep");
 }
 
 ns_export void

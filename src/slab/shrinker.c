@@ -30,7 +30,7 @@
 
 struct ns_shrinker {
 	uint64_t spare[2];        /* where a freed block has link and mark */
-	uint64_t magic;           /* [a] magic_of(), until it is freed */
+	struct ns_tag tag;        /* [a] until it is freed */
 	struct shrinker shrinker; /* the program's */
 	struct ns_list link;      /* [s] */
 	uint32_t calls;           /* [a] threads in it; written under [s] */
@@ -49,19 +49,13 @@ inside(struct shrinker *s)
 	return ns_container_of(s, struct ns_shrinker, shrinker);
 }
 
-static uint64_t
-magic_of(const struct ns_shrinker *s)
-{
-	return (uintptr_t)s ^ ns_key;
-}
-
-/* Dies of a pointer that is none, or no longer one. */
 static void
-check(const struct ns_shrinker *s, const char *call)
+check(const struct shrinker *s, const char *call)
 {
-	if (ns_load_relaxed(&s->magic) != magic_of(s))
-		ns_fatal("%s: %p is no shrinker", call,
-			 (const void *)&s->shrinker);
+	const ptrdiff_t before = offsetof(struct ns_shrinker, shrinker) -
+				 offsetof(struct ns_shrinker, tag);
+
+	ns_check_thing(s, -before, NS_SHRINKER, call);
 }
 
 bool
@@ -88,7 +82,7 @@ shrinker_alloc(unsigned int flags, const char *fmt, ...)
 		    GFP_KERNEL);
 	if (s == NULL)
 		return NULL;
-	s->magic = magic_of(s);
+	ns_tag_set(&s->tag, NS_SHRINKER);
 	s->shrinker.flags = flags;
 	s->shrinker.seeks = DEFAULT_SEEKS;
 	ns_list_init(&s->link);
@@ -101,10 +95,11 @@ shrinker_alloc(unsigned int flags, const char *fmt, ...)
 ns_export void
 shrinker_register(struct shrinker *shrinker)
 {
-	struct ns_shrinker *s = inside(shrinker);
+	struct ns_shrinker *s;
 	const char *rule = NULL;
 
-	check(s, "shrinker_register");
+	check(shrinker, __func__);
+	s = inside(shrinker);
 	if (shrinker->count_objects == NULL)
 		rule = "count_objects is NULL";
 	else if (shrinker->scan_objects == NULL)
@@ -120,7 +115,7 @@ shrinker_register(struct shrinker *shrinker)
 	}
 	ns_unlock(&lock);
 	if (rule != NULL)
-		ns_fatal("shrinker_register(%s): %s", s->name, rule);
+		ns_broken(__func__, s->name, NULL, rule);
 }
 
 ns_export void
@@ -131,11 +126,11 @@ shrinker_free(struct shrinker *shrinker)
 
 	if (shrinker == NULL)
 		return;
+	check(shrinker, __func__);
 	s = inside(shrinker);
-	check(s, "shrinker_free");
 	if (s == current)
-		ns_fatal("shrinker_free(%s): called from its own functions",
-			 s->name);
+		ns_broken(__func__, s->name, NULL,
+			  "called from its own functions");
 	ns_lock(&lock);
 	s->dead = true;
 	while ((calls = s->calls) != 0) {
@@ -144,7 +139,7 @@ shrinker_free(struct shrinker *shrinker)
 		ns_lock(&lock);
 	}
 	ns_list_remove(&s->link);
-	ns_store_relaxed(&s->magic, 0ul);
+	ns_tag_end(&s->tag, NS_SHRINKER);
 	ns_unlock(&lock);
 	kfree(s);
 }

@@ -32,6 +32,7 @@
 #include "numaslab/numaslab.h"
 #include "numaslab/rcu.h"
 #include "page/page.h"
+#include "slab/rule.h"
 
 #include <errno.h>
 
@@ -123,7 +124,8 @@ enum ns_use {
 	NS_USE_MALLOC,  /* free() and kfree() */
 	NS_USE_CACHE,   /* kmem_cache_free() */
 	NS_USE_SPECIAL, /* neither's fast path, for something is to be done at
-			   each call (debug.c), and no magazine is ever open */
+			   each call (debug.c): to fast paths the bin is bin 0,
+			   which no object is ever in */
 };
 
 struct ns_bin {
@@ -245,7 +247,7 @@ struct kmem_cache {
 	uint32_t objsize;  /* [I] what was asked for */
 	uint32_t align;    /* [I] */
 	uint32_t link_off; /* [I] where a free object's link is */
-	uint32_t bin;      /* [I] offset of its bin in a heap */
+	uint32_t bin;      /* [I] offset of its bin in a heap, or bin 0's */
 	uint32_t use;      /* [I] enum ns_use */
 	uint32_t nobj;     /* [I] in a slab */
 	uint32_t units;    /* [I] of a slab */
@@ -267,18 +269,19 @@ struct kmem_cache {
 	struct kmem_cache *root; /* [I] itself, or what it is merged into */
 	uint32_t shares;         /* [a] of a root: its names, written under
 				    [c]; 0: it is being destroyed */
-	bool named;              /* [c] not destroyed yet */
 	uint32_t turn;           /* [a] where interleave is */
 	const struct ns_policy *policy; /* [I] its own, or NULL */
 	void (*dtor)(void *);           /* [I] or NULL */
-	uint32_t settling;           /* [a] ns_caches_settle is at it, so often;
-					written under [c] */
+	uint32_t settling;           /* [a] threads that run its destructor or
+					look at it; written under [c] */
+	uint64_t born;               /* [c] its place in the list */
 	struct ns_slab *dead;        /* [a] a stack: slab.c, 6 */
 	struct kmem_cache *twin;     /* [a] for __GFP_ACCOUNT, or NULL */
 	struct kmem_cache *original; /* [I] whose twin it is, or NULL */
 	struct kmem_cache_args args; /* [I] it was made with */
 	struct ns_depot *depots;     /* [I] by slot */
 	struct ns_list link;         /* [c] the list of all caches */
+	struct ns_tag tag;           /* [a] until it is destroyed */
 	char name[32];               /* [I] */
 };
 
@@ -362,13 +365,23 @@ ns_class_of(size_t size)
 ns_inline uint32_t
 ns_index_of(const struct ns_slab *s, const void *p)
 {
-	return (uint32_t)((uintptr_t)p - (uintptr_t)s->first) / s->size;
+	uint32_t off = (uint32_t)((uintptr_t)p - (uintptr_t)s->first);
+
+	/* off / s->size: what rounding inverse up adds is below 1 / size. */
+	return (uint32_t)((unsigned __int128)s->inverse * off >> 64);
 }
 
 ns_inline bool
 ns_is_special(const struct kmem_cache *c)
 {
 	return c->use == NS_USE_SPECIAL;
+}
+
+/* No magazine is ever open: what is free has to be looked at. */
+ns_inline bool
+ns_is_watched(const struct kmem_cache *c)
+{
+	return ns_is_special(c) && c->ctor != c->user_ctor;
 }
 
 /* Readers may look at a free object, and find it as it was. */
@@ -384,6 +397,7 @@ void ns_classes_init(struct ns_depot *depots, unsigned nslots);
 unsigned ns_exact_class(unsigned c); /* of a spread one */
 /* The class whose objects are aligned to @align and hold @size; 0: none. */
 unsigned ns_aligned_class(size_t align, size_t size); /* alloc.c */
+unsigned ns_slab_units(unsigned size); /* of a slab, for such a distance */
 void ns_cache_name_bin(struct kmem_cache *c, unsigned id);
 int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 		   unsigned align, slab_flags_t flags);
@@ -391,18 +405,18 @@ int ns_cache_setup(struct kmem_cache *c, unsigned size, unsigned objsize,
 /*
  * What the layers above allocate with (alloc.c).  @slot: NS_NO_SLOT means
  * home; ns_alloc_on tries as hard as @gfp says.  All return NULL with errno
- * ENOMEM; a bad pointer aborts.
+ * ENOMEM; a bad pointer aborts, with the name of the program's @call.
  */
 void *ns_alloc_mid(size_t size); /* sizes above NS_DIRECT_MAX */
 void *ns_alloc_on(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void *ns_alloc_zero(size_t size);
-void *ns_alloc_aligned(size_t align, size_t size); /* power of two */
-void *ns_realloc(void *p, size_t size);            /* neither NULL nor 0 */
-void *ns_alloc_growing(size_t size);               /* realloc's first */
-bool ns_resize_in_place(void *p, size_t size);
-void ns_free_slow(void *p);
-size_t ns_usable_size(const void *p);           /* 0 for NULL */
-size_t ns_good_size(size_t align, size_t size); /* 0: not possible */
+void *ns_alloc_aligned(size_t align, size_t size);        /* power of two */
+void *ns_realloc(void *p, size_t size, const char *call); /* not NULL, 0 */
+void *ns_alloc_growing(size_t size);                      /* realloc's first */
+bool ns_resize_in_place(void *p, size_t size, const char *call);
+void ns_free_slow(void *p, const char *call);
+size_t ns_usable_size(const void *p, const char *call); /* 0 for NULL */
+size_t ns_good_size(size_t align, size_t size);         /* 0: not possible */
 
 /*
  * Another of the thread's heaps than home's becomes the one used last, if there
@@ -446,10 +460,19 @@ ns_heap_on(int node)
 	return ns_likely(node == h->node) ? h : &ns_heap_none;
 }
 
+/*
+ * kmalloc.c, for @call:
+ *
+ * ns_krealloc - krealloc.
+ * ns_kfree_sensitive - kfree_sensitive.
+ */
+void *ns_krealloc(const void *p, size_t size, gfp_t flags, const char *call);
+void ns_kfree_sensitive(const void *p, const char *call);
+
 /* large.c: blocks of their own run; @align a power of two. */
 void *ns_large_alloc(size_t size, size_t align, unsigned slot, gfp_t gfp);
 void *ns_large_alloc_growing(size_t size); /* or NULL: a slab shall do */
-void ns_large_free(struct ns_unit *u, void *p);
+void ns_large_free(struct ns_unit *u, void *p, const char *call);
 size_t ns_large_size(struct ns_unit *u);
 bool ns_large_resize(struct ns_unit *u, size_t size);
 void ns_large_charged(void *p, struct numaslab_account *payer);
@@ -457,13 +480,13 @@ bool ns_large_move(void *p, void *q); /* to a longer block, and p is freed */
 
 /* magazine.c: the slow paths of the objects' way in and out of a heap. */
 void *ns_cache_alloc(struct kmem_cache *c, unsigned slot, gfp_t gfp);
-void ns_slab_free(void *obj);
+void ns_slab_free(void *obj, const char *call);
 void ns_bin_reset(struct ns_bin *bin);
 struct ns_bin *ns_bin_of(struct ns_heap *h, const struct kmem_cache *c);
 void ns_bin_retire(struct ns_heap *h, struct ns_bin *bin);
 void ns_magazines_flush(void); /* the calling thread's, all of them */
-void ns_check_object(const struct ns_slab *s, const void *obj); /* or dies */
-_Noreturn void ns_bad_free(const void *p, const char *why);
+void ns_check_object(const struct ns_slab *s, const void *obj,
+		     const char *call); /* or dies */
 _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
 
 /*
@@ -606,13 +629,34 @@ void *ns_cache_alloc_flagged(struct kmem_cache *c, struct ns_heap *h,
 			     unsigned slot, gfp_t flags);
 
 /*
+ * object.c
+ *
+ * ns_cache_free - kmem_cache_free for @call, by its slow path.
+ * ns_cache_free_bulk - kmem_cache_free_bulk for @call.
+ * ns_cache_check - dies unless @obj is a live object of @c.
+ * ns_check_not_free - dies if @p is an object or memory that is free; it may
+ * lie within one, or be none of the library's.
+ * ns_cache_construct - @n fresh objects from @p on; no lock held.
+ */
+void ns_cache_free(const struct kmem_cache *c, void *obj, const char *call);
+void ns_cache_free_bulk(struct kmem_cache *c, size_t n, void **objs,
+			const char *call);
+void ns_cache_check(const struct kmem_cache *c, const void *obj,
+		    const char *call);
+void ns_check_not_free(const void *p, const char *call);
+void ns_cache_construct(const struct kmem_cache *c, char *p, unsigned n);
+
+/*
  * merge.c.  ns_cache_merge - makes @alias, laid out as if it was a cache of
  * its own, an alias of one that exists; or NULL.  Caches locked.
  */
 bool ns_cache_may_merge(const struct kmem_cache_args *args, slab_flags_t flags);
 struct kmem_cache *ns_cache_merge(struct kmem_cache *alias);
 extern struct ns_lock ns_caches_lock; /* NS_RANK_CACHES: [c] */
-extern struct ns_list ns_cache_list;  /* [c] user caches */
+extern struct ns_list ns_cache_list;  /* [c] user caches, as they were made */
+extern uint64_t ns_caches_born;       /* [c] so many so far */
+void ns_cache_enlist(struct kmem_cache *c);
+void ns_walks_leave(struct kmem_cache *c); /* inquire.c */
 void ns_depots_each(void (*fn)(struct ns_depot *));
 
 /* fork.c, called at the first wake and by the library's constructor */

@@ -332,12 +332,17 @@ static void
 test_no_memory(void)
 {
 	struct numaslab_account *a = create("full", SIZE_MAX, NULL, NULL);
-	size_t huge = 1ul << 46;
+	size_t huge = 1ul << 45, most = 1ul << 46; /* no account pays that */
 
 	numaslab_account_use(a);
 	CHECK_ERRNO(kmalloc(huge, GFP_KERNEL_ACCOUNT), NULL, ENOMEM);
 	CHECK_EQ(bytes_of(a), 0);
 	CHECK_EQ(stat_of(a).peak, huge);
+	CHECK_EQ(stat_of(a).failures, 0);
+	CHECK_ERRNO(kmalloc(most, GFP_KERNEL_ACCOUNT), NULL, ENOMEM);
+	CHECK_ERRNO(kmalloc(most, GFP_ATOMIC | __GFP_ACCOUNT), NULL, ENOMEM);
+	CHECK_EQ(stat_of(a).failures, 2);
+	CHECK_EQ(bytes_of(a), 0);
 	numaslab_account_use(NULL);
 	numaslab_account_destroy(a);
 }
@@ -500,16 +505,15 @@ use_destroyed(void *arg)
 static void
 test_misuse_of_accounts(void)
 {
-	static const char *const calls[] = { "numaslab_account_use: 0x",
-					     "numaslab_account_set_limit: 0x",
-					     "kmem_cache_create: 0x",
-					     "numaslab_account_stat: 0x" };
+	static const char *const calls[] = { "numaslab_account_use(0x",
+					     "numaslab_account_set_limit(0x",
+					     "kmem_cache_create(0x",
+					     "numaslab_account_stat(0x" };
 	int i = 0;
 
-	CHECK_ABORTS(destroy_twice, &i, "is no account");
+	CHECK_ABORTS(destroy_twice, &i, "): the account was destroyed");
 	i = 1;
-	CHECK_ABORTS(destroy_twice, &i,
-		     "numaslab_account_destroy(gone): destroyed already");
+	CHECK_ABORTS(destroy_twice, &i, "numaslab_account_destroy(0x");
 	for (i = 0; i < 4; i++)
 		CHECK_ABORTS(use_destroyed, &i, calls[i]);
 }
@@ -524,8 +528,8 @@ test_misuse(void)
 		      NULL,
 		  "%s", out.text);
 	CHECK_EQ(run_child(free_to_other, NULL, &out), SIGABRT);
-	CHECK_MSG(strstr(out.text, "freed to cache charged (cache plain-cg") !=
-		      NULL,
+	CHECK_MSG(strstr(out.text,
+			 "an object of another cache (cache plain-cg") != NULL,
 		  "%s", out.text);
 	CHECK_EQ(run_child(free_twice, NULL, &out), SIGABRT);
 	CHECK_MSG(strstr(out.text, "already free (cache charged") != NULL, "%s",

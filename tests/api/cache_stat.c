@@ -6,6 +6,7 @@
 #include "tests/test.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define NODES 4
 #define MANY  3000u
@@ -217,6 +218,158 @@ test_for_each(void)
 	kmem_cache_destroy(s.b);
 }
 
+/* What the function does to the caches it is shown, and to others. */
+struct changes {
+	struct kmem_cache *first, *second, *last, *fresh;
+	int shown, nested, kinds;
+};
+
+static int
+count_named(struct kmem_cache *c, void *arg)
+{
+	*(int *)arg += strncmp(kmem_cache_name(c), "walk", 4) == 0;
+	return 0;
+}
+
+static int
+change(struct kmem_cache *c, void *arg)
+{
+	struct changes *w = arg;
+	void *p;
+
+	if (strncmp(kmem_cache_name(c), "walk", 4) != 0)
+		return 0;
+	w->shown++;
+	w->kinds += kmem_cache_name(c)[4] - '0';
+	p = kmem_cache_alloc(c, GFP_KERNEL);
+	CHECK(p != NULL);
+	kmem_cache_free(c, p);
+	if (c == w->first) {
+		kmem_cache_destroy(w->second); /* the next one */
+		w->fresh = create("walk7", 100, SLAB_NO_MERGE, NULL);
+		kmem_cache_for_each(count_named, &w->nested);
+		kmem_cache_destroy(c); /* itself */
+	} else if (c == w->last) {
+		kmem_cache_destroy(c);
+	}
+	return 0;
+}
+
+/* It creates and destroys caches, also what it is shown, and walks itself. */
+static void
+test_for_each_changes(slab_flags_t flags)
+{
+	struct changes w = { 0 };
+	struct kmem_cache *kept;
+
+	w.first = create("walk1", 72, flags, NULL);
+	w.second = create("walk2", 72, flags, NULL);
+	kept = create("walk3", 72, flags, NULL);
+	w.last = create("walk4", 72, flags, NULL);
+	CHECK_EQ(kmem_cache_for_each(change, &w), 0);
+	CHECK_EQ(w.shown, 3);
+	CHECK_EQ(w.kinds, 1 + 3 + 4); /* not what was made meanwhile */
+	CHECK_EQ(w.nested, 4);        /* 1, 3, 4 and 7 */
+	w.shown = 0;
+	kmem_cache_for_each(count_named, &w.shown);
+	CHECK_EQ(w.shown, 2);
+	kmem_cache_destroy(kept);
+	kmem_cache_destroy(w.fresh);
+}
+
+static uint32_t destroyed, in_fn; /* [a] */
+
+/* The child destroys a cache of its own, which it is not shown. */
+static int
+fork_in_fn(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		kmem_cache_destroy(create("childs", 40, SLAB_NO_MERGE, NULL));
+		_exit(0);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		REQUIRE(errno == EINTR);
+	return status;
+}
+
+static void *
+destroy_it(void *c)
+{
+	while (!__atomic_load_n(&in_fn, __ATOMIC_ACQUIRE))
+		sched_yield();
+	kmem_cache_destroy(c);
+	__atomic_store_n(&destroyed, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Another thread's kmem_cache_destroy waits for the function's return. */
+static int
+look_long(struct kmem_cache *c, void *arg)
+{
+	if (c != arg)
+		return 0;
+	__atomic_store_n(&in_fn, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < 20000; i++) {
+		CHECK(!__atomic_load_n(&destroyed, __ATOMIC_ACQUIRE));
+		sched_yield();
+	}
+	CHECK_EQ(fork_in_fn(), 0);
+	return 0;
+}
+
+static void
+test_for_each_against_destroy(void)
+{
+	struct kmem_cache *c;
+	pthread_t t;
+
+	for (int i = 0; i < 2; i++) { /* its own, and an alias */
+		destroyed = in_fn = 0;
+		c = create("watched by one", 72, i ? 0 : SLAB_NO_MERGE, NULL);
+		REQUIRE(pthread_create(&t, NULL, destroy_it, c) == 0);
+		CHECK_EQ(kmem_cache_for_each(look_long, c), 0);
+		pthread_join(t, NULL);
+		CHECK_EQ(destroyed, 1);
+	}
+}
+
+/* --- names --- */
+
+struct names {
+	char name[256][32];
+	unsigned n;
+};
+
+static int
+note_name(struct kmem_cache *c, void *arg)
+{
+	struct names *w = arg;
+
+	REQUIRE(w->n < 256);
+	snprintf(w->name[w->n++], sizeof(w->name[0]), "%s", kmem_cache_name(c));
+	return 0;
+}
+
+/* No two classes have one name. */
+static void
+test_class_names(void)
+{
+	static struct names w;
+	unsigned aligned = 0;
+
+	kmem_cache_for_each(note_name, &w);
+	for (unsigned i = 0; i < w.n; i++) {
+		for (unsigned j = 0; j < i; j++)
+			CHECK_MSG(strcmp(w.name[i], w.name[j]) != 0,
+				  "%s is there twice", w.name[i]);
+		aligned += strcmp(w.name[i], "kmalloc-4096-aligned") == 0;
+	}
+	CHECK_EQ(aligned, 1);
+}
+
 /* --- limits --- */
 
 static void *
@@ -324,6 +477,10 @@ main(int argc, char **argv)
 	test_colors();
 	test_no_color();
 	test_for_each();
+	test_for_each_changes(0);
+	test_for_each_changes(SLAB_NO_MERGE);
+	test_for_each_against_destroy();
+	test_class_names();
 	test_limit();
 	test_failslab();
 	return test_done();

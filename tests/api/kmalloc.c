@@ -50,8 +50,7 @@ check_size(size_t size)
 		CHECK_MSG(usable - size <= size / 8, "%zu: %zu usable", size,
 			  usable);
 	if ((size & (size - 1)) == 0)
-		CHECK_MSG((uintptr_t)p % (size < 4096 ? size : 4096) == 0,
-			  "%zu: %p", size, p);
+		CHECK_MSG((uintptr_t)p % size == 0, "%zu: %p", size, p);
 	fill(p, usable, 1); /* all of it may be used */
 	fill(q, usable, 2);
 	CHECK(filled(p, usable, 1));
@@ -215,6 +214,95 @@ test_krealloc_edges(void)
 	CHECK_EQ(krealloc(NULL, 0, GFP_KERNEL), ZERO_SIZE_PTR);
 }
 
+/*
+ * With __GFP_ZERO from the first call on, what a block grows by is zero,
+ * whatever it held when it was larger.
+ */
+static void
+check_zeroed_growth(uint64_t seed, unsigned bits)
+{
+	size_t size = 40, next, kept;
+	char *p = kzalloc(size, GFP_KERNEL);
+
+	REQUIRE(p != NULL);
+	fill(p, size, 0);
+	for (unsigned i = 1; i < 2000; i++) {
+		/* Mostly a little more or less: in place. */
+		next = test_random(&seed) % 4 != 0
+			   ? size - size / 3 + test_random(&seed) % (size + 8)
+			   : 1 + test_random(&seed) % (1ul << bits);
+		if (next > 1ul << bits)
+			next = size / 2 + 1;
+		p = krealloc(p, next, GFP_KERNEL | __GFP_ZERO);
+		REQUIRE(p != NULL);
+		kept = size < next ? size : next;
+		CHECK(filled(p, kept, i - 1));
+		CHECK_MSG(all_zero(p + kept, next - kept), "%zu to %zu", size,
+			  next);
+		size = next;
+		fill(p, size, i);
+	}
+	kfree(p);
+}
+
+static void
+test_krealloc_zero(void)
+{
+	char *p = kmalloc(100, GFP_KERNEL), *q;
+
+	check_zeroed_growth(7, 8);
+	check_zeroed_growth(8, 13);
+	check_zeroed_growth(9, 18);
+	REQUIRE(p != NULL); /* what is new is zero, at the least */
+	fill(p, ksize(p), 1);
+	q = krealloc(p, 5000, GFP_KERNEL | __GFP_ZERO);
+	REQUIRE(q != NULL);
+	CHECK(all_zero(q + 112, 5000 - 112));
+	p = krealloc(q, 3000, GFP_KERNEL | __GFP_ZERO); /* in place */
+	CHECK(p == q);
+	CHECK(all_zero(p + 3000, ksize(p) - 3000));
+	kfree(p);
+}
+
+/* A power of two is aligned to itself however the block came to its size. */
+static void
+test_krealloc_aligns(void)
+{
+	static const gfp_t flags[] = { GFP_KERNEL, GFP_KERNEL | __GFP_ZERO };
+	uint64_t seed = 3;
+	size_t size, old;
+	char *p;
+
+	for (unsigned f = 0; f < 2; f++)
+		for (unsigned i = 0; i < 600; i++) {
+			old = 1 + test_random(&seed) %
+				      (1ul << (4 + test_random(&seed) % 18));
+			size = 1ul << test_random(&seed) % 22;
+			if (i % 2) /* from just above it, in place mostly */
+				old = size + 1 + size / 8;
+			p = kmalloc(old, flags[f]);
+			REQUIRE(p != NULL);
+			fill(p, old, i);
+			p = krealloc(p, size, flags[f]);
+			REQUIRE(p != NULL);
+			CHECK_MSG((uintptr_t)p % size == 0, "%zu to %zu: %p",
+				  old, size, (void *)p);
+			CHECK(filled(p, old < size ? old : size, i));
+			CHECK(ksize(p) >= size);
+			kfree(p);
+		}
+	/* And a large one, which could grow in place. */
+	p = kmalloc(1ul << 20, GFP_KERNEL);
+	for (size = 1ul << 21; size <= 1ul << 25; size *= 2) {
+		REQUIRE(p != NULL);
+		fill(p, size / 2, 1);
+		p = krealloc(p, size, GFP_KERNEL);
+		CHECK_EQ((uintptr_t)p % size, 0);
+		CHECK(filled(p, size / 2, 1));
+	}
+	kfree(p);
+}
+
 /* --- the rest of the family --- */
 
 static void
@@ -365,12 +453,14 @@ test_kv(void)
 	REQUIRE(p != NULL);
 	CHECK(filled(p, 1ul << 20, 4));
 	kvfree(p);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		p = i == 0   ? kvzalloc(5000, GFP_KERNEL)
 		    : i == 1 ? kvcalloc(50, 100, GFP_KERNEL)
+		    : i == 2 ? kvcalloc_node(50, 100, GFP_KERNEL, 3)
 			     : kvzalloc_node(5000, GFP_KERNEL, 3);
 		REQUIRE(p != NULL);
 		CHECK(all_zero(p, 5000));
+		CHECK(i < 2 || numaslab_node_of(p) == 3);
 		fill(p, 5000, 8);
 		kvfree(p);
 	}
@@ -386,6 +476,8 @@ test_kv(void)
 	kvfree(NULL);
 	CHECK_ERRNO(kvmalloc_array(SIZE_MAX, 2, 0), NULL, ENOMEM);
 	CHECK_ERRNO(kvcalloc(SIZE_MAX, 2, 0), NULL, ENOMEM);
+	CHECK_ERRNO(kvcalloc_node(SIZE_MAX, 2, 0, 1), NULL, ENOMEM);
+	CHECK_ERRNO(kvcalloc_node(1, 2, 0, NODES), NULL, EINVAL);
 }
 
 /* kfree also takes objects of caches, as in Linux. */
@@ -419,6 +511,8 @@ main(int argc, char **argv)
 	test_nodes();
 	test_krealloc_keeps_contents();
 	test_krealloc_edges();
+	test_krealloc_zero();
+	test_krealloc_aligns();
 	test_kfree_of_cache_objects();
 	test_arrays_on_nodes();
 	test_krealloc_array();

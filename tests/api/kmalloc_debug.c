@@ -10,20 +10,20 @@
 
 #include "tests/api/planted.h"
 
-#include <pthread.h>
-
 #ifdef TEST_MALLOC
 #define ALLOC(n)      malloc(n)
 #define ZALLOC(n)     calloc(1, n)
 #define REALLOC(p, n) realloc(p, n)
 #define FREE(p)       free(p)
 #define ALIGNED_MAX   2048 /* whole pages are spread */
+#define PAGE_CLASS    "kmalloc-4096"
 #else
 #define ALLOC(n)      kmalloc(n, GFP_KERNEL)
 #define ZALLOC(n)     kzalloc(n, GFP_KERNEL)
 #define REALLOC(p, n) krealloc(p, n, GFP_KERNEL)
 #define FREE(p)       kfree(p)
 #define ALIGNED_MAX   4096
+#define PAGE_CLASS    "kmalloc-4096-aligned"
 #endif
 
 void *allocator_of_it(size_t n);
@@ -46,36 +46,32 @@ freer_of_it(void *p)
 }
 
 static struct kmem_cache *other;
-static size_t size;          /* of both */
-static volatile char *obj;   /* live, and was freed once */
-static volatile char *freed; /* free */
 
-/* --- the bugs --- */
+static void
+free_one(void *p)
+{
+	freer_of_it(p);
+}
 
 static void
 free_obj(void)
 {
-	freer_of_it((void *)obj);
+	free_one((void *)obj);
 }
 
 static void
-overflow_1(void)
+until_it_comes(void)
 {
-	obj[size] = 1;
-	free_obj();
+	for (int i = 0; i < 100; i++)
+		allocator_of_it(size);
 }
+
+/* --- the bugs --- */
 
 static void
 overflow_by_zero(void)
 {
 	obj[size] = 0;
-	free_obj();
-}
-
-static void
-overflow_8(void)
-{
-	memset((char *)obj + size, 1, 8);
 	free_obj();
 }
 
@@ -94,95 +90,10 @@ overflow_realloc(void)
 	obj = REALLOC((void *)obj, 3 * size);
 }
 
-static void *
-free_it(void *p)
-{
-	freer_of_it(p);
-	return NULL;
-}
-
-static void
-in_thread(volatile void *p)
-{
-	pthread_t t;
-
-	REQUIRE(pthread_create(&t, NULL, free_it, (void *)p) == 0);
-	pthread_join(t, NULL);
-}
-
-static void
-overflow_elsewhere(void)
-{
-	obj[size] = 1;
-	in_thread(obj);
-}
-
-static void
-underflow_1(void)
-{
-	obj[-1] = 1;
-	free_obj();
-}
-
-static void
-underflow_16(void)
-{
-	memset((char *)obj - 16, 0, 16);
-	free_obj();
-}
-
-static void
-until_it_comes(void)
-{
-	for (int i = 0; i < 100; i++)
-		allocator_of_it(size);
-}
-
-static void
-late_write_first(void)
-{
-	freed[0] = 1;
-	until_it_comes();
-}
-
-static void
-late_write_last(void)
-{
-	freed[size - 1] = 1;
-	until_it_comes();
-}
-
-static void
-late_write_behind(void)
-{
-	freed[size] = 1;
-	until_it_comes();
-}
-
-static void
-late_write_before(void)
-{
-	freed[-1] = 1;
-	until_it_comes();
-}
-
-static void
-late_zero(void)
-{
-	memset((char *)freed, 0, size);
-	until_it_comes();
-}
-
 static void
 double_free(void)
 {
 	freer_of_it((void *)freed);
-}
-
-static void
-double_free_thread(void)
-{
-	in_thread(freed);
 }
 
 static void
@@ -233,7 +144,7 @@ static const struct bug bugs[] = {
 	{ "overflow, odd", overflow_1, behind, &obj, 50, "kmalloc-64" },
 	{ "overflow, one", overflow_1, behind, &obj, 1, "kmalloc-16" },
 	{ "overflow, 200", overflow_1, behind, &obj, 200, "kmalloc-208" },
-	{ "overflow, page", overflow_1, behind, &obj, 4096, "kmalloc-4096" },
+	{ "overflow, page", overflow_1, behind, &obj, 4096, PAGE_CLASS },
 	{ "overflow, 5000", overflow_1, behind, &obj, 5000, "kmalloc-5120" },
 	{ "overflow, 60001", overflow_1, behind, &obj, 60001, "kmalloc-61440" },
 	{ "overflow, most", overflow_1, behind, &obj, 65536, "kmalloc-65536" },
@@ -245,7 +156,7 @@ static const struct bug bugs[] = {
 	{ "overflow, thread", overflow_elsewhere, behind, &obj, 40,
 	  "kmalloc-48" },
 	{ "underflow", underflow_1, before, &obj, 200, "kmalloc-208" },
-	{ "underflow, page", underflow_1, before, &obj, 4096, "kmalloc-4096" },
+	{ "underflow, page", underflow_1, before, &obj, 4096, PAGE_CLASS },
 	{ "underflow by 16", underflow_16, before, &obj, 100, "kmalloc-112" },
 	{ "late write, first", late_write_first, after, &freed, 100,
 	  "kmalloc-112" },
@@ -264,8 +175,7 @@ static const struct bug bugs[] = {
 	  "kmalloc-112" },
 	{ "interior", interior_16, inside, &obj, 100, "kmalloc-112" },
 	{ "interior, odd", interior_1, inside, &obj, 100, "kmalloc-112" },
-	{ "wrong cache", wrong_cache, "freed to cache other", &obj, 100,
-	  "kmalloc-112" },
+	{ "wrong cache", wrong_cache, "(other, 0x", &obj, 100, "kmalloc-112" },
 	{ "realloc of freed", double_free_realloc, twice, &freed, 40,
 	  "kmalloc-48" },
 	{ "size of freed", size_of_freed, twice, &freed, 100, "kmalloc-112" },
@@ -292,14 +202,15 @@ plant(void *arg)
 }
 
 static void
-check_bug(const struct bug *b)
+check_bug(const struct bug *b, int has_stacks)
 {
 	char about[64], class[32];
 	const char *const needles[] = { b->says,
 					about,
 					class,
 					"node 2",
-					"allocated by thread",
+					has_stacks ? "allocated by thread"
+						   : NULL,
 					"allocator_of_it",
 					"freed by thread",
 					"freer_of_it",
@@ -311,6 +222,45 @@ check_bug(const struct bug *b)
 	snprintf(class, sizeof(class), "cache %s,", b->class);
 	check_planted(b->name, plant, (void *)b, needles);
 	freer_of_it((void *)obj);
+}
+
+static enum finder
+finder_of(const struct bug *b)
+{
+	return b->says == behind || b->says == before ? BY_ZONE
+	       : b->says == after                     ? BY_POISON
+						      : BY_CHECKS;
+}
+
+/* In a program that was started with that flag alone: the bugs it finds. */
+static int
+find_alone(enum finder by)
+{
+	for (size_t i = 0; i < sizeof(bugs) / sizeof(*bugs); i++)
+		if (finder_of(&bugs[i]) == by)
+			check_bug(&bugs[i], 0);
+	return test_done();
+}
+
+static void
+start_alone(void *flag)
+{
+	char *const argv[] = { "alone", flag, NULL };
+
+	REQUIRE(setenv("NUMASLAB_SLAB_DEBUG", flag, 1) == 0);
+	execv("/proc/self/exe", argv);
+	REQUIRE(!"exec of this program");
+}
+
+static void
+test_alone(void)
+{
+	static char *const flags[] = { "F", "Z", "P" };
+	struct test_output out;
+
+	for (int i = 0; i < 3; i++)
+		CHECK_MSG(run_child(start_alone, flags[i], &out) == 0,
+			  "%s alone: %s", flags[i], out.text);
 }
 
 /* --- leaks, failures, and what is not watched --- */
@@ -449,7 +399,12 @@ test_aligned(void)
 int
 main(int argc, char **argv)
 {
-	(void)argc;
+	if (argc == 2) {
+		other = kmem_cache_create("other", 100, 0, 0, NULL);
+		return find_alone(argv[1][0] == 'Z'   ? BY_ZONE
+				  : argv[1][0] == 'P' ? BY_POISON
+						      : BY_CHECKS);
+	}
 	test_env(argv, "NUMASLAB_FAKE_NODES", "4");
 	test_env(argv, "NUMASLAB_POLICY", "preferred=2");
 	test_env(argv, "NUMASLAB_FAILSLAB", "3");
@@ -458,7 +413,8 @@ main(int argc, char **argv)
 	other = kmem_cache_create("other", 100, 0, 0, NULL);
 	REQUIRE(other != NULL);
 	for (size_t i = 0; i < sizeof(bugs) / sizeof(*bugs); i++)
-		check_bug(&bugs[i]);
+		check_bug(&bugs[i], 1);
+	test_alone();
 	test_leak();
 	test_failslab();
 	test_unwatched();

@@ -145,6 +145,66 @@ test_no_zero_with_constructor(void)
 	kmem_cache_destroy(c);
 }
 
+/* --- a constructor that allocates what it is to make --- */
+
+static struct kmem_cache *own, *via;
+
+static void
+allocate_own(void *obj)
+{
+	*(void **)obj = kmem_cache_alloc(own, GFP_KERNEL);
+}
+
+static void
+allocate_own_bulk(void *obj)
+{
+	(void)obj;
+	CHECK_EQ(kmem_cache_alloc_bulk(own, GFP_KERNEL, 1, objs), 1);
+}
+
+static void
+allocate_via(void *obj)
+{
+	*(void **)obj = kmem_cache_alloc(via, GFP_KERNEL);
+}
+
+static void
+use_recursive(void *flags)
+{
+	own = create("own", 64, 0, *(slab_flags_t *)flags, allocate_own);
+	CHECK(kmem_cache_alloc_node(own, GFP_KERNEL, 1) != NULL);
+}
+
+static void
+use_recursive_bulk(void *flags)
+{
+	own = create("own", 64, 0, *(slab_flags_t *)flags, allocate_own_bulk);
+	CHECK(kmem_cache_alloc(own, GFP_KERNEL) != NULL);
+}
+
+/* One's constructor allocates from the other, whose does so from the one. */
+static void
+use_mutual(void *flags)
+{
+	own = create("own", 64, 0, *(slab_flags_t *)flags, allocate_via);
+	via = create("via", 64, 0, 0, allocate_own);
+	CHECK(kmem_cache_alloc(own, GFP_KERNEL) != NULL);
+}
+
+static void
+test_recursion(void)
+{
+	static const char line[] = "numaslab: kmem_cache_alloc(own): called by "
+				   "the cache's own constructor\n";
+	slab_flags_t flags[] = { 0, SLAB_POISON };
+
+	for (int i = 0; i < 2; i++) {
+		CHECK_ABORTS(use_recursive, &flags[i], line);
+		CHECK_ABORTS(use_recursive_bulk, &flags[i], line);
+		CHECK_ABORTS(use_mutual, &flags[i], line);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -153,5 +213,6 @@ main(int argc, char **argv)
 	test_constructed_once();
 	test_constructor_may_allocate();
 	test_no_zero_with_constructor();
+	test_recursion();
 	return test_done();
 }

@@ -6,6 +6,7 @@
 #include "tests/test.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 
 #define SIZE 2000u
 #define MOST 20000u
@@ -116,9 +117,9 @@ test_sheaf_of_other(void)
 	struct slab_sheaf *s = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 10);
 
 	REQUIRE(s != NULL);
-	CHECK_ABORTS(from_other, s, "kmem_cache_alloc_from_sheaf: sheaf");
-	CHECK_ABORTS(refill_other, s, "kmem_cache_refill_sheaf: sheaf");
-	CHECK_ABORTS(return_other, s, "is not of cache");
+	CHECK_ABORTS(from_other, s, "kmem_cache_alloc_from_sheaf(filler, 0x");
+	CHECK_ABORTS(refill_other, s, "kmem_cache_refill_sheaf(filler, 0x");
+	CHECK_ABORTS(return_other, s, "): a sheaf of another cache");
 	kmem_cache_return_sheaf(cache, GFP_KERNEL, s);
 }
 
@@ -350,6 +351,215 @@ test_resize(void)
 	CHECK_EQ(allocated, freed);
 }
 
+/* --- an element that is freed twice, or is none --- */
+
+static void *element;
+
+/* @arg's reserve is short of one, and gets it twice. */
+static void
+free_twice(void *arg)
+{
+	mempool_free(element, arg);
+	mempool_free(element, arg);
+}
+
+/* It is full: the first goes to where elements come from. */
+static void
+free_twice_of_full(void *arg)
+{
+	void *p = mempool_alloc(arg, GFP_KERNEL);
+
+	mempool_free(p, arg);
+	mempool_free(p, arg);
+}
+
+/* First there, and then into the reserve. */
+static void
+free_to_both(void *arg)
+{
+	void *p = mempool_alloc(arg, GFP_KERNEL);
+
+	mempool_free(p, arg);
+	(void)!mempool_alloc_preallocated(arg);
+	mempool_free(p, arg);
+}
+
+/* In the reserve, and then to where elements come from. */
+static void
+free_ready_of_full(void *arg)
+{
+	mempool_free(element, arg);
+	CHECK(mempool_is_saturated(arg));
+	mempool_free(element, arg);
+}
+
+static void
+free_foreign(void *arg)
+{
+	mempool_free(objs, arg);
+}
+
+static void
+free_inside(void *arg)
+{
+	mempool_free((char *)element + 8, arg);
+}
+
+static void
+free_small(void *arg)
+{
+	mempool_free(kmalloc(16, GFP_KERNEL), arg);
+}
+
+static void
+free_of_filler(void *arg)
+{
+	mempool_free(kmem_cache_alloc(filler, GFP_KERNEL), arg);
+}
+
+/* Elements that are no objects: within one array. */
+static char array[40][64];
+
+static void *
+of_array(gfp_t flags, void *data)
+{
+	static unsigned next;
+
+	(void)flags;
+	(void)data;
+	return next < 40 ? array[next++] : NULL;
+}
+
+static void
+to_nowhere(void *p, void *data)
+{
+	(void)p;
+	(void)data;
+}
+
+static void
+test_freed_twice(void)
+{
+	static const char ready[] = "): in the pool's reserve already (";
+	mempool_t *slab = mempool_create_slab_pool(40, cache);
+	mempool_t *block = mempool_create_kmalloc_pool(40, 700);
+	mempool_t *own = mempool_create(40, counted_alloc, counted_free, cache);
+	mempool_t *of = mempool_create(40, of_array, to_nowhere, NULL);
+	mempool_t *all[] = { slab, block, own, of };
+	void *out[4][20];
+
+	for (size_t i = 0; i < 4; i++) {
+		REQUIRE(all[i] != NULL);
+		for (unsigned j = 0; j < 20; j++)
+			element = out[i][j] =
+			    mempool_alloc_preallocated(all[i]);
+		CHECK_ABORTS(free_twice, all[i], ready);
+		CHECK_ABORTS(free_twice, all[i], "mempool_free(0x");
+		mempool_resize(all[i], 21);
+		CHECK_ABORTS(free_ready_of_full, all[i], ready);
+		mempool_resize(all[i], 20);
+		if (i == 3)
+			break;
+		CHECK_ABORTS(free_twice_of_full, all[i],
+			     "): already free (cache ");
+		CHECK_ABORTS(free_to_both, all[i], "): already free (cache ");
+	}
+	CHECK_ABORTS(free_foreign, slab, "): not an object of a cache (");
+	CHECK_ABORTS(free_foreign, block, "): not from this allocator (");
+	CHECK_ABORTS(free_of_filler, slab,
+		     "): an object of another cache (cache filler");
+	CHECK_ABORTS(free_small, block, "): smaller than the pool's elements");
+	element = mempool_alloc(slab, GFP_KERNEL);
+	CHECK_ABORTS(free_inside, slab, "): not the start of an object (");
+	CHECK_ERRNO(mempool_create_kmalloc_pool(1, 0), NULL, EINVAL);
+	CHECK_ERRNO(mempool_init_kmalloc_pool(own, 1, 0), -1, EINVAL);
+	mempool_free(element, slab);
+	for (size_t i = 0; i < 4; i++) {
+		for (unsigned j = 0; j < 20; j++)
+			mempool_free(out[i][j], all[i]);
+		mempool_destroy(all[i]);
+	}
+}
+
+enum { MOST_READY = 3000 };
+static void *all_ready[MOST_READY];
+static sigjmp_buf found;
+
+static void
+on_abort(int sig)
+{
+	(void)sig;
+	siglongjmp(found, 1);
+}
+
+/* At no two distances alike, so that some buckets are full. */
+static void *
+noted(gfp_t flags, void *count)
+{
+	static char area[MOST_READY * 2048];
+	static uint64_t seed = 9;
+	unsigned i = (*(unsigned *)count)++;
+
+	(void)flags;
+	all_ready[i] = area + i * 2048ul + test_random(&seed) % 127 * 16;
+	return all_ready[i];
+}
+
+/* Each is found where it lies, in its own bucket or elsewhere. */
+static void
+free_each_again(void *pool)
+{
+	static volatile unsigned i, caught;
+
+	REQUIRE(freopen("/dev/null", "w", stderr) != NULL);
+	for (i = 0; i < MOST_READY; i++) {
+		signal(SIGABRT, on_abort);
+		if (sigsetjmp(found, 1) == 0)
+			mempool_free(all_ready[i], pool);
+		else
+			caught++;
+	}
+	_exit(caught == MOST_READY ? 0 : 3);
+}
+
+/*
+ * Every element of a large pool goes and comes back again and again, in any
+ * order: none is lost, none is there twice, whatever bucket it lies in.
+ */
+static void
+test_all_words(void)
+{
+	void **p = all_ready;
+	struct test_output out;
+	unsigned made = 0;
+	mempool_t *m = mempool_create(MOST_READY, noted, to_nowhere, &made);
+	uint64_t seed = 5;
+
+	REQUIRE(m != NULL);
+	CHECK_EQ(run_child(free_each_again, m, &out), 0);
+	for (int round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < MOST_READY; i++) {
+			p[i] = mempool_alloc_preallocated(m);
+			REQUIRE(p[i] != NULL);
+			memset(p[i], 0, 16);
+		}
+		for (unsigned i = 0; i < MOST_READY; i++)
+			CHECK_EQ((*(uint64_t *)p[i])++, 0);
+		CHECK_ERRNO(mempool_alloc_preallocated(m), NULL, ENOMEM);
+		for (unsigned i = MOST_READY; i > 0; i--) {
+			unsigned j = (unsigned)(test_random(&seed) % i);
+			void *q = p[j];
+
+			p[j] = p[i - 1];
+			p[i - 1] = q;
+			mempool_free(q, m);
+		}
+		CHECK(mempool_is_saturated(m));
+	}
+	CHECK_EQ(run_child(free_each_again, m, &out), 0);
+	mempool_destroy(m);
+}
+
 /* Eight threads, four elements, and no other memory: all get on. */
 #define THREADS 8
 #define ROUNDS  300
@@ -451,6 +661,8 @@ main(int argc, char **argv)
 	test_init();
 	test_element_functions();
 	test_resize();
+	test_freed_twice();
+	test_all_words();
 	test_waiting();
 	test_resize_in_use();
 	return test_done();

@@ -364,7 +364,8 @@ test_destroy_misuse(void)
 
 	for (unsigned i = 0; i < 2; i++)
 		CHECK_ABORTS(destroy_twice, &flags[i],
-			     "kmem_cache_destroy(twice): destroyed already");
+			     "kmem_cache_destroy(twice): the cache was "
+			     "destroyed");
 	CHECK_ABORTS(destroy_first, NULL, "kmem_cache_destroy(kmalloc-16)");
 	kmem_cache_destroy(c);
 }
@@ -377,7 +378,8 @@ test_misuse(void)
 	third = create("third", 64, 0, SLAB_NO_MERGE);
 	CHECK_ABORTS(free_twice, NULL, "already free (cache one");
 	CHECK_ABORTS(free_inside, NULL, "not the start of an object");
-	CHECK_ABORTS(free_to_third, NULL, "freed to cache third (cache one");
+	CHECK_ABORTS(free_to_third, NULL,
+		     "an object of another cache (cache one");
 	kmem_cache_destroy(one);
 	kmem_cache_destroy(other);
 	kmem_cache_destroy(third);

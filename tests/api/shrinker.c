@@ -188,7 +188,7 @@ test_rules(void)
 		CHECK_ABORTS(register_bad, &i, rules[i]);
 	for (int i = 0; i < 2; i++)
 		CHECK_ABORTS(free_twice, &i,
-			     i ? "shrinker_free: 0x" : "shrinker_register: 0x");
+			     i ? "shrinker_free(0x" : "shrinker_register(0x");
 	CHECK_ABORTS(free_inside, NULL,
 		     "shrinker_free(suicide): called from its own functions");
 }

@@ -10,8 +10,6 @@
 
 #include "tests/api/planted.h"
 
-#include <pthread.h>
-
 #define NODE 2
 #define ALL                                                      \
 	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | \
@@ -30,89 +28,25 @@ allocator_of_it(struct kmem_cache *c)
 }
 
 __attribute__((noinline)) void
-freer_of_it(struct kmem_cache *c, void *obj)
+freer_of_it(struct kmem_cache *c, void *p)
 {
-	kmem_cache_free(c, obj);
+	kmem_cache_free(c, p);
 	__asm__ volatile("" ::: "memory"); /* no tail call: a frame */
 }
 
 static struct kmem_cache *cache, *other;
-static char *obj;      /* live, and was freed once */
-static char *freed;    /* free */
-static unsigned size;  /* of both */
 static void *bulk[16]; /* live */
 
 static void
-construct(void *p)
+free_one(void *p)
 {
-	memset(p, 0x11, 8);
-}
-
-/* --- the bugs --- */
-
-static void
-overflow_1(void)
-{
-	obj[size] = 1;
-	freer_of_it(cache, obj);
+	freer_of_it(cache, p);
 }
 
 static void
-overflow_8(void)
+free_obj(void)
 {
-	memset(obj, 1, size + 8);
-	freer_of_it(cache, obj);
-}
-
-static void
-overflow_by_zero(void)
-{
-	obj[size] = 0;
-	kfree(obj);
-}
-
-static void
-underflow_1(void)
-{
-	obj[-1] = 1;
-	freer_of_it(cache, obj);
-}
-
-static void
-underflow_16(void)
-{
-	memset(obj - 16, 0, 16);
-	freer_of_it(cache, obj);
-}
-
-static void
-overflow_bulk(void)
-{
-	((char *)bulk[9])[size] = 1;
-	kmem_cache_free_bulk(cache, 16, bulk);
-}
-
-static void *
-free_it(void *p)
-{
-	kmem_cache_free(cache, p);
-	return NULL;
-}
-
-static void
-in_thread(void *p)
-{
-	pthread_t t;
-
-	REQUIRE(pthread_create(&t, NULL, free_it, p) == 0);
-	pthread_join(t, NULL);
-}
-
-static void
-overflow_elsewhere(void)
-{
-	obj[size] = 1;
-	in_thread(obj);
+	free_one((void *)obj);
 }
 
 static void
@@ -123,37 +57,31 @@ until_it_comes(void)
 }
 
 static void
-late_write_first(void)
+construct(void *p)
 {
-	freed[0] = 1;
-	until_it_comes();
+	memset(p, 0x11, 8);
+}
+
+/* --- the bugs --- */
+
+static void
+overflow_by_zero(void)
+{
+	obj[size] = 0;
+	kfree((char *)obj);
 }
 
 static void
-late_write_last(void)
+overflow_bulk(void)
 {
-	freed[size - 1] = 1;
-	until_it_comes();
-}
-
-static void
-late_write_behind(void)
-{
-	freed[size] = 1;
-	until_it_comes();
-}
-
-static void
-late_write_before(void)
-{
-	freed[-1] = 1;
-	until_it_comes();
+	((char *)bulk[9])[size] = 1;
+	kmem_cache_free_bulk(cache, 16, bulk);
 }
 
 static void
 free_all(void)
 {
-	freer_of_it(cache, obj);
+	free_obj();
 	kmem_cache_free_bulk(cache, 16, bulk);
 }
 
@@ -174,22 +102,15 @@ late_write_destroy(void)
 }
 
 static void
-late_zero(void)
-{
-	memset(freed, 0, size);
-	until_it_comes();
-}
-
-static void
 double_free(void)
 {
-	freer_of_it(cache, freed);
+	free_one((void *)freed);
 }
 
 static void
 double_kfree(void)
 {
-	kfree(freed);
+	kfree((void *)freed);
 }
 
 static void
@@ -201,15 +122,9 @@ double_free_bulk(void)
 }
 
 static void
-double_free_thread(void)
-{
-	in_thread(freed);
-}
-
-static void
 wrong_cache(void)
 {
-	kmem_cache_free(other, obj);
+	kmem_cache_free(other, (void *)obj);
 }
 
 static void
@@ -221,19 +136,19 @@ wrong_cache_bulk(void)
 static void
 interior_8(void)
 {
-	freer_of_it(cache, obj + 8);
+	free_one((char *)obj + 8);
 }
 
 static void
 interior_1(void)
 {
-	kfree(obj + 1);
+	kfree((char *)obj + 1);
 }
 
 static void
 interior_of_zone(void)
 {
-	kfree(obj + size + 1);
+	kfree((char *)obj + size + 1);
 }
 
 static void
@@ -247,79 +162,90 @@ struct bug {
 	const char *name;
 	void (*plant)(void);
 	const char *says;
-	char **about;
+	volatile char **about;
 	unsigned size;
 	slab_flags_t flags;
 	void (*ctor)(void *);
+	enum finder by;
 };
 
-static char *in_bulk[3]; /* 9, 3, 2 */
+static volatile char *in_bulk[3], *first_in_bulk; /* 9, 3, 2 */
 
 static const struct bug bugs[] = {
-	{ "overflow", overflow_1, "behind its end", &obj, 200, 0, NULL },
-	{ "overflow, odd", overflow_1, "behind its end", &obj, 13, 0, NULL },
-	{ "overflow, one", overflow_1, "behind its end", &obj, 1, 0, NULL },
-	{ "overflow, large", overflow_1, "behind its end", &obj, 20000, 0,
-	  NULL },
+	{ "overflow", overflow_1, "behind its end", &obj, 200, 0, NULL,
+	  BY_ZONE },
+	{ "overflow, odd", overflow_1, "behind its end", &obj, 13, 0, NULL,
+	  BY_ZONE },
+	{ "overflow, one", overflow_1, "behind its end", &obj, 1, 0, NULL,
+	  BY_ZONE },
+	{ "overflow, large", overflow_1, "behind its end", &obj, 20000, 0, NULL,
+	  BY_ZONE },
 	{ "overflow, constructed", overflow_1, "behind its end", &obj, 64, 0,
-	  construct },
+	  construct, BY_ZONE },
 	{ "overflow, aligned", overflow_1, "behind its end", &obj, 64,
-	  SLAB_HWCACHE_ALIGN, NULL },
-	{ "overflow by 8", overflow_8, "behind its end", &obj, 96, 0, NULL },
+	  SLAB_HWCACHE_ALIGN, NULL, BY_ZONE },
+	{ "overflow by 8", overflow_8, "behind its end", &obj, 96, 0, NULL,
+	  BY_ZONE },
 	{ "overflow by a 0", overflow_by_zero, "behind its end", &obj, 24, 0,
-	  NULL },
+	  NULL, BY_ZONE },
 	{ "overflow, bulk", overflow_bulk, "behind its end", &in_bulk[0], 40, 0,
-	  NULL },
+	  NULL, BY_ZONE },
 	{ "overflow, thread", overflow_elsewhere, "behind its end", &obj, 40, 0,
-	  NULL },
-	{ "underflow", underflow_1, "before its start", &obj, 200, 0, NULL },
+	  NULL, BY_ZONE },
+	{ "underflow", underflow_1, "before its start", &obj, 200, 0, NULL,
+	  BY_ZONE },
 	{ "underflow, aligned", underflow_1, "before its start", &obj, 200,
-	  SLAB_HWCACHE_ALIGN | SLAB_NO_COLOR, NULL },
+	  SLAB_HWCACHE_ALIGN | SLAB_NO_COLOR, NULL, BY_ZONE },
 	{ "underflow by 16", underflow_16, "before its start", &obj, 100, 0,
-	  construct },
+	  construct, BY_ZONE },
 	{ "late write, first", late_write_first, "after it was freed", &freed,
-	  100, 0, NULL },
+	  100, 0, NULL, BY_POISON },
 	{ "late write, last", late_write_last, "after it was freed", &freed,
-	  100, 0, NULL },
+	  100, 0, NULL, BY_POISON },
 	{ "late write, only", late_write_last, "after it was freed", &freed, 1,
-	  0, NULL },
+	  0, NULL, BY_POISON },
 	{ "late write, behind", late_write_behind, "behind its end", &freed,
-	  100, 0, NULL },
+	  100, 0, NULL, BY_ZONE },
 	{ "late write, before", late_write_before, "before its start", &freed,
-	  100, 0, construct },
+	  100, 0, construct, BY_ZONE },
 	{ "late write, shrink", late_write_shrink, "after it was freed", &freed,
-	  100, 0, NULL },
+	  100, 0, NULL, BY_POISON },
 	{ "late write, destroy", late_write_destroy, "after it was freed",
-	  &freed, 3000, 0, NULL },
-	{ "late zeros", late_zero, "after it was freed", &freed, 512, 0, NULL },
-	{ "double free", double_free, "already free", &freed, 100, 0, NULL },
+	  &freed, 3000, 0, NULL, BY_POISON },
+	{ "late zeros", late_zero, "after it was freed", &freed, 512, 0, NULL,
+	  BY_POISON },
+	{ "double free", double_free, "already free", &freed, 100, 0, NULL,
+	  BY_CHECKS },
 	{ "double free, constructed", double_free, "already free", &freed, 100,
-	  0, construct },
+	  0, construct, BY_CHECKS },
 	{ "double free, kfree", double_kfree, "already free", &freed, 100, 0,
-	  NULL },
+	  NULL, BY_CHECKS },
 	{ "double free, bulk", double_free_bulk, "already free", &in_bulk[1],
-	  100, 0, NULL },
+	  100, 0, NULL, BY_CHECKS },
 	{ "double free, thread", double_free_thread, "already free", &freed,
-	  100, 0, NULL },
-	{ "wrong cache", wrong_cache, "freed to cache other", &obj, 100, 0,
-	  NULL },
-	{ "wrong cache, bulk", wrong_cache_bulk, "freed to cache other",
-	  (char **)&bulk[0], 100, 0, NULL },
-	{ "interior", interior_8, "not the start", &obj, 100, 0, NULL },
-	{ "interior, odd", interior_1, "not the start", &obj, 100, 0, NULL },
+	  100, 0, NULL, BY_CHECKS },
+	{ "wrong cache", wrong_cache, "(other, 0x", &obj, 100, 0, NULL,
+	  BY_CHECKS },
+	{ "wrong cache, bulk", wrong_cache_bulk, "(other, 0x", &first_in_bulk,
+	  100, 0, NULL, BY_CHECKS },
+	{ "interior", interior_8, "not the start", &obj, 100, 0, NULL,
+	  BY_CHECKS },
+	{ "interior, odd", interior_1, "not the start", &obj, 100, 0, NULL,
+	  BY_CHECKS },
 	{ "interior, zone", interior_of_zone, "not the start", &obj, 100, 0,
-	  NULL },
+	  NULL, BY_CHECKS },
 	{ "interior, bulk", interior_bulk, "not the start", &in_bulk[2], 100, 0,
-	  NULL },
+	  NULL, BY_CHECKS },
 };
 
 /* Every object was allocated and freed once before. */
 static void
-set_up(const struct bug *b)
+set_up(const struct bug *b, slab_flags_t watch)
 {
 	size = b->size;
-	cache = kmem_cache_create("planted", size, 0, ALL | b->flags, b->ctor);
-	other = kmem_cache_create("other", size, 0, ALL, NULL);
+	cache =
+	    kmem_cache_create("planted", b->size, 0, watch | b->flags, b->ctor);
+	other = kmem_cache_create("other", b->size, 0, watch, NULL);
 	REQUIRE(cache != NULL && other != NULL);
 	for (int round = 0; round < 2; round++) {
 		obj = allocator_of_it(cache);
@@ -328,12 +254,13 @@ set_up(const struct bug *b)
 		freed = allocator_of_it(cache);
 		if (round > 0)
 			break;
-		freer_of_it(cache, freed);
+		free_one((void *)freed);
 		for (int i = 16; i-- > 0;)
 			freer_of_it(cache, bulk[i]);
-		freer_of_it(cache, obj);
+		free_obj();
 	}
-	freer_of_it(cache, freed);
+	free_one((void *)freed);
+	first_in_bulk = bulk[0];
 	in_bulk[0] = bulk[9];
 	in_bulk[1] = bulk[3];
 	in_bulk[2] = bulk[2];
@@ -345,27 +272,43 @@ plant(void *arg)
 	((const struct bug *)arg)->plant();
 }
 
+/* With all flags; then with the one alone, which keeps no call stacks. */
 static void
-check_bug(const struct bug *b)
+check_bug(const struct bug *b, slab_flags_t watch)
 {
 	char about[64];
-	const char *const needles[] = { b->says,
-					about,
-					"cache planted",
-					"node 2",
-					"allocated by thread",
-					"allocator_of_it",
-					"freed by thread",
-					"freer_of_it",
-					NULL };
+	const char *needles[] = { b->says,
+				  about,
+				  "cache planted",
+				  "node 2",
+				  watch == ALL ? "allocated by thread" : NULL,
+				  "allocator_of_it",
+				  "freed by thread",
+				  "freer_of_it",
+				  NULL };
 
-	set_up(b);
+	set_up(b, watch);
 	snprintf(about, sizeof(about), "object %p of %u bytes",
-		 (void *)*b->about, size);
+		 (void *)*b->about, b->size);
 	check_planted(b->name, plant, (void *)b, needles);
 	free_all();
 	kmem_cache_destroy(cache);
 	kmem_cache_destroy(other);
+}
+
+static void
+test_bugs(void)
+{
+	static const slab_flags_t alone[] = {
+		[BY_CHECKS] = SLAB_CONSISTENCY_CHECKS,
+		[BY_ZONE] = SLAB_RED_ZONE,
+		[BY_POISON] = SLAB_POISON,
+	};
+
+	for (size_t i = 0; i < sizeof(bugs) / sizeof(*bugs); i++) {
+		check_bug(&bugs[i], ALL);
+		check_bug(&bugs[i], alone[bugs[i].by]);
+	}
 }
 
 /* --- a leak, a trace, the environment --- */
@@ -375,17 +318,17 @@ leak(void *arg)
 {
 	(void)arg;
 	kmem_cache_destroy(cache);
-	memset(obj, 1, size); /* still valid */
+	memset((char *)obj, 1, size); /* still valid */
 }
 
 static void
-test_leak(void)
+check_leak(slab_flags_t watch)
 {
 	static const struct bug b = { .size = 100 };
 	struct test_output out;
 	char about[64];
 
-	set_up(&b);
+	set_up(&b, watch);
 	kmem_cache_free_bulk(cache, 16, bulk);
 	snprintf(about, sizeof(about), "object %p of 100 bytes", (void *)obj);
 	CHECK_EQ(run_child(leak, NULL, &out), 0);
@@ -393,7 +336,7 @@ test_leak(void)
 	CHECK(strstr(out.text, about) != NULL);
 	CHECK(strstr(out.text, "allocator_of_it") != NULL);
 	CHECK(strstr(out.text, "(planted)") != NULL);
-	freer_of_it(cache, obj);
+	free_obj();
 	kmem_cache_destroy(cache);
 	kmem_cache_destroy(other);
 }
@@ -464,9 +407,9 @@ test_dump(void)
 	struct test_output out;
 	int local;
 
-	set_up(&b);
-	check_dump(obj + 7, watched);
-	check_dump(freed, is_free);
+	set_up(&b, ALL);
+	check_dump((char *)obj + 7, watched);
+	check_dump((void *)freed, is_free);
 	check_dump(p, small);
 	for (int i = 0; i < 3; i++) {
 		CHECK_EQ(run_child(dump_nothing,
@@ -550,9 +493,9 @@ main(int argc, char **argv)
 	test_env(argv, "NUMASLAB_FAKE_NODES", "4");
 	test_env(argv, "NUMASLAB_SLAB_DEBUG",
 		 "Z,zoned,row;FZPU,index-*;-,plain");
-	for (size_t i = 0; i < sizeof(bugs) / sizeof(*bugs); i++)
-		check_bug(&bugs[i]);
-	test_leak();
+	test_bugs();
+	check_leak(ALL);
+	check_leak(SLAB_STORE_USER);
 	test_trace();
 	test_dump();
 	test_environment();

@@ -92,8 +92,27 @@ while read -r line; do
 	bad "$line"
 done <"$tmp/uncommented"
 
+# A header's inline functions, whose bodies are not a contract, are at least
+# named in a page as what they are, and have a comment.
+for header in "${headers[@]}"; do
+	awk -v header="${header##*/}" '
+	/^$/ { comment = 0 }
+	/\*\/[ 	]*$/ { comment = 1 }
+	/^static inline/ { above = comment; line = NR }
+	line && NR <= line + 2 && match($0, /^[a-z_0-9]+\(/) {
+		print substr($0, 1, RLENGTH - 1), header, above
+		line = 0
+	}' "$header"
+done >"$tmp/inlines"
+while read -r name header above; do
+	grep -q "^\.Fn $name\>" "${pages[@]}" ||
+		bad "no page has the function $name of $header"
+	[ "$above" = 1 ] || bad "$name of $header has no comment"
+done <"$tmp/inlines"
+[ -s "$tmp/inlines" ] || bad "no header has an inline function"
+
 # Macros and members.
-things=$(wc -l <"$tmp/header")
+things=$(cat "$tmp/header" "$tmp/inlines" | wc -l)
 for header in "${headers[@]}"; do
 	sed -n 's/^#define[ 	]*\([A-Za-z_0-9]*\).*/\1/p' "$header" |
 		grep -v '_H$' || :

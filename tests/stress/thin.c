@@ -85,7 +85,7 @@ thin_out(unsigned s)
 	gone = a_parked_one(freed[s], n);
 	REQUIRE(gone != NULL);
 	CHECK_ABORTS(free_it, gone,
-		     sizes[s] < 8000 ? "already free" : "invalid free");
+		     sizes[s] < 8000 ? "already free" : "not allocated");
 	/* Some are freed while they are parked, which wakes slabs up. */
 	for (unsigned i = 0; i < BLOCKS / 4; i++)
 		if (block[s][i].p != NULL)

@@ -55,16 +55,16 @@ grows_in_place(void *arg)
 	CHECK(is_large(p));
 	stamp(p, 0, NS_GROWING);
 	for (n = NS_GROWING; n < MIB; n *= 2) {
-		p = ns_realloc(p, 2 * n);
+		p = ns_realloc(p, 2 * n, __func__);
 		REQUIRE(p == first);
 		check_stamp(p, n);
-		CHECK(ns_usable_size(p) >= 2 * n);
+		CHECK(ns_usable_size(p, __func__) >= 2 * n);
 		stamp(p, n, 2 * n);
 	}
-	p = ns_realloc(p, 100);
+	p = ns_realloc(p, 100, __func__);
 	CHECK(p != first && !is_large(p));
 	check_stamp(p, 8);
-	ns_free_slow(p);
+	ns_free_slow(p, __func__);
 	(void)arg;
 }
 
