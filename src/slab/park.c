@@ -198,10 +198,12 @@ visit(struct ns_depot *d, bool *busy)
 	uint32_t left = ns_load_relaxed(&d->nslabs);
 	unsigned parked = 0, n, held;
 
+	if (left == 0)
+		return 0;
+	ns_lock(&d->lock);
 	while (left > 0) {
 		struct ns_slab *gone = NULL;
 
-		ns_lock(&d->lock);
 		for (n = held = 0;
 		     n < LOOKS && held < PARKS && left > 0 && gone == NULL;
 		     n++) {
@@ -219,11 +221,16 @@ visit(struct ns_depot *d, bool *busy)
 			ns_list_append(&d->slabs, &s->link);
 			held += look_at(d, s, busy, &gone);
 		}
-		ns_unlock(&d->lock);
-		if (gone != NULL)
-			ns_depot_reap(gone);
 		parked += held;
+		if (gone == NULL) {
+			ns_lock_yield(&d->lock);
+			continue;
+		}
+		ns_unlock(&d->lock);
+		ns_depot_reap(gone);
+		ns_lock(&d->lock);
 	}
+	ns_unlock(&d->lock);
 	return parked;
 }
 
