@@ -183,8 +183,9 @@ main(int argc, char **argv)
 		   0)
 		kind++;
 	if (argc != 5 || kind == n) {
-		fprintf(stderr, "usage: calls malloc|kmem|node|far|bulk[-nothing] "
-				"ROUNDS SIZE BATCH\n");
+		fprintf(stderr,
+			"usage: calls malloc|kmem|node|far|bulk[-nothing] "
+			"ROUNDS SIZE BATCH\n");
 		return 2;
 	}
 	rounds = strtol(argv[2], NULL, 10);

@@ -13,10 +13,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SPINS      64 /* about the length of a pool operation, in pauses */
 #define PASSES_MAX 16 /* nested; there are fewer ranks */
+#define YIELD_NS   200000l
 
 const void *ns_forker;
 static const struct ns_lock *passed[PASSES_MAX]; /* the forking thread's */
@@ -122,6 +124,20 @@ ns_cold void
 ns_lock_wake(struct ns_lock *l)
 {
 	ns_futex(&l->word, FUTEX_WAKE, 1);
+}
+
+void
+ns_lock_yield(struct ns_lock *l)
+{
+	const struct timespec while_it_wakes = { 0, YIELD_NS };
+	bool wanted = ns_load_relaxed(&l->word) == 2;
+	int saved = errno;
+
+	ns_unlock(l);
+	if (wanted)
+		nanosleep(&while_it_wakes, NULL);
+	errno = saved;
+	ns_lock(l);
 }
 
 #ifdef NS_DEBUG

@@ -111,5 +111,11 @@ ns_unlock(struct ns_lock *l)
 		ns_lock_wake(l);
 }
 
+/*
+ * Lets go of @l for a moment, in which whoever waits for it gets it: a thread
+ * that takes a lock again at once is mostly there before one that has to wake.
+ */
+void ns_lock_yield(struct ns_lock *l);
+
 #pragma GCC visibility pop
 #endif

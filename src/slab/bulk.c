@@ -180,7 +180,7 @@ mark_many(const struct ns_heap *h, const struct kmem_cache *c, size_t n,
 
 		if (ns_unlikely(s == NULL || s->bin != c->bin))
 			return i;
-		bound = ns_load_relaxed(&s->user_bound);
+		bound = ns_load_acquire(&s->user_bound);
 		mark = s->mark;
 		do {
 			struct ns_free *f = ns_free_of(c, objs[i]);

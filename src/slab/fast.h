@@ -81,7 +81,7 @@ ns_is_below(const struct ns_slab *s, const void *obj, uint64_t bound)
 ns_inline bool
 ns_is_object(const struct ns_slab *s, const void *obj)
 {
-	return ns_is_below(s, obj, ns_load_relaxed(&s->bound));
+	return ns_is_below(s, obj, ns_load_acquire(&s->bound)); /* park.c, 3 */
 }
 
 /* And of the caches with the bin at @bin: what kmem_cache_free() may take. */
@@ -89,7 +89,7 @@ ns_inline bool
 ns_is_object_of(const struct ns_slab *s, uint32_t bin, const void *obj)
 {
 	return ns_likely(s != NULL) && ns_likely(s->bin == bin) &&
-	       ns_is_below(s, obj, ns_load_relaxed(&s->user_bound));
+	       ns_is_below(s, obj, ns_load_acquire(&s->user_bound));
 }
 
 /*

@@ -17,62 +17,64 @@
  *    `self' before it looks at `passing', with a fence in between that
  *    membarrier(2) makes the owner take.  Who finds the owner inside leaves
  *    it alone; an owner that is not itself takes the heap's lock.  Other fast
- * paths touch only objects that are in use, or were.
- * 4. What it gives up: objects in magazines stay there, and their slabs.
+ *    paths touch only objects that are in use, or were.
+ * 4. The registry's lock keeps the heap; threads that start and fork() want it
+ *    too.  So it does WORK_MAX things at most while it has that lock, and then
+ *    lets others have it first.
+ * 5. What it gives up: objects in magazines stay there, and their slabs.
  */
 #include "slab/slab.h"
 
 /* Done in one go, under the registry's lock. */
 #define VISIT_MAX  64u  /* heaps */
-#define PARKS      64u  /* slabs, under a heap's lock */
+#define WORK_MAX   32u  /* slabs whose pages are given back, some 20 us each */
 #define ROUNDS_MAX 100u /* others may keep changing what there is to do */
 
-/* Gives [from, the slab's end) back, as far as it is whole pages. */
-static void
+/* Gives [from, the slab's end) back, as far as it is whole pages, if any. */
+static bool
 drop_from(struct ns_slab *s, char *from)
 {
 	char *p = (char *)ns_round_up((uintptr_t)from, ns_page_size);
 	char *end = ns_slab_base(s) + ns_slab_bytes(s);
 
-	if (p < end && ns_os_purge(p, (size_t)(end - p)) == 0)
-		s->zero = 1;
+	if (p >= end || ns_os_purge(p, (size_t)(end - p)) != 0)
+		return false;
+	s->zero = 1;
+	return true;
 }
 
-static void
+/* True: there was something to give back. */
+static bool
 trim_slab(struct ns_slab *s)
 {
-	if (s->carved == 0) {
+	if (s->carved == 0 && s->marked != 0) {
 		/* Kept for later, and as if new from now on. */
 		ns_store_relaxed(&s->marked, (uint16_t)0);
-		drop_from(s, s->first);
-	} else if (!s->zero && s->marked < s->nobj) {
-		drop_from(s, s->first + (size_t)s->marked * s->size);
+		return drop_from(s, s->first);
 	}
+	return !s->zero && s->marked < s->nobj &&
+	       drop_from(s, s->first + (size_t)s->marked * s->size);
 }
 
 struct visits {
-	bool first;               /* later ones go on where it stopped */
-	unsigned trimmed, parked; /* heaps, slabs */
-	bool more, busy;          /* at once, in a while */
+	bool first;             /* later ones go on where it stopped */
+	unsigned trimmed, work; /* heaps, slabs */
+	bool more, busy;        /* at once, in a while */
 };
 
-/*
- * Parks what may be in the bins' slabs, in which nobody else is.  False: there
- * is more.
- */
+/* Does @fn to the slabs of all bins.  False: there is more of that. */
 static bool
-park_some(struct ns_heap *h, struct visits *v)
+work_on(struct ns_heap *h, bool (*fn)(struct ns_slab *), struct visits *v)
 {
 	struct ns_list *l;
 
 	for (unsigned i = 1; i < h->nbins; i++) {
 		if (h->bin[i].current != NULL)
-			v->parked += ns_park(h->bin[i].current);
+			v->work += fn(h->bin[i].current);
 		ns_list_for_each (l, &h->bin[i].slabs) {
-			if (v->parked >= PARKS)
+			if (v->work >= WORK_MAX)
 				return false;
-			v->parked +=
-			    ns_park(ns_container_of(l, struct ns_slab, link));
+			v->work += fn(ns_container_of(l, struct ns_slab, link));
 		}
 	}
 	return true;
@@ -106,21 +108,14 @@ ticks_of(const struct ns_heap *h)
 static bool
 trim_heap(struct ns_heap *h, struct visits *v)
 {
-	struct ns_list *l;
 	bool done;
 
-	for (unsigned i = 1; i < h->nbins; i++) {
-		struct ns_bin *bin = &h->bin[i];
-
-		if (bin->current != NULL)
-			trim_slab(bin->current);
-		ns_list_for_each (l, &bin->slabs)
-			trim_slab(ns_container_of(l, struct ns_slab, link));
-	}
+	if (!work_on(h, trim_slab, v))
+		return false;
 	ns_hold_release(&h->hold);
 	if (!ns_heap_halt(h))
 		return true;
-	done = park_some(h, v);
+	done = work_on(h, ns_park, v); /* nobody else is in them */
 	ns_heap_go_on(h);
 	return done;
 }
@@ -150,13 +145,13 @@ visit(struct ns_heap *h, struct visits *v)
 	ns_unlock(&h->lock);
 }
 
+/* Registry locked. */
 static void
 visit_all(struct visits *v)
 {
 	struct ns_list *l;
 	struct ns_heap *h;
 
-	ns_lock(&ns_registry_lock);
 	ns_list_for_each (l, &ns_threads) {
 		struct ns_thread *t =
 		    ns_container_of(l, struct ns_thread, link);
@@ -166,7 +161,6 @@ visit_all(struct visits *v)
 		if (v->trimmed >= VISIT_MAX || v->more)
 			break;
 	}
-	ns_unlock(&ns_registry_lock);
 }
 
 bool
@@ -174,12 +168,15 @@ ns_idle_trim(void)
 {
 	struct visits v = { .first = true };
 
-	do {
-		v.more = false;
-		v.trimmed = v.parked = 0;
+	ns_lock(&ns_registry_lock);
+	visit_all(&v);
+	while (v.more) {
+		ns_lock_yield(&ns_registry_lock);
+		v.first = v.more = false;
+		v.trimmed = v.work = 0;
 		visit_all(&v);
-		v.first = false;
-	} while (v.more);
+	}
+	ns_unlock(&ns_registry_lock);
 	return ns_depots_park() || v.busy || v.trimmed >= VISIT_MAX;
 }
 
@@ -195,8 +192,8 @@ ns_park_mine(void)
 	ns_heap_for_each (h, t) {
 		ns_lock(&h->lock);
 		do
-			v.parked = 0;
-		while (!park_some(h, &v));
+			v.work = 0;
+		while (!work_on(h, ns_park, &v));
 		ns_unlock(&h->lock);
 	}
 	for (i = 0; i < ROUNDS_MAX && ns_depots_park(); i++)

@@ -510,6 +510,14 @@ heap_for(unsigned slot)
 	return there->heap;
 }
 
+/* What is looked at next is as late as the mark, or later. */
+static bool
+has_mark(const struct ns_slab *s, const void *obj)
+{
+	return ns_load_acquire(&ns_free_of(s->cache, (void *)obj)->mark) ==
+	       s->mark;
+}
+
 void
 ns_check_object(const struct ns_slab *s, const void *obj, const char *call)
 {
@@ -518,8 +526,7 @@ ns_check_object(const struct ns_slab *s, const void *obj, const char *call)
 	if (s->first + (size_t)i * s->size != (const char *)obj)
 		ns_broken(call, NULL, obj, "not the start of an object");
 	if (i < ns_load_relaxed(&s->marked) &&
-	    (ns_is_parked(s, obj) ||
-	     ns_free_of(s->cache, (void *)obj)->mark == s->mark))
+	    (ns_is_parked(s, obj) || has_mark(s, obj) || ns_is_parked(s, obj)))
 		ns_broken(call, NULL, obj, "already free");
 	if (i >= ns_load_relaxed(&s->carved))
 		ns_broken(call, NULL, obj, "never allocated");

@@ -12,7 +12,14 @@
  *    pages; so do a few frees of its objects, for then it is not idle.
  * 3. A parked object has no mark, so the fast path could not tell that it is
  *    freed twice.  While a slab has such pages its bounds let nothing pass, and
- *    every free of its objects looks at the bits.
+ *    every free of its objects looks at the bits.  Who puts them back writes
+ *    marks, then bits, then bounds, each store a release after the marks; who
+ *    frees reads bounds or bits first, by an acquiring load, then the mark.  So
+ *    bits or bounds that say nothing is parked come with the marks.  The other
+ *    way, bits are set before marks go, and are looked at once more after the
+ *    mark (ns_check_object); a fast path that read the bounds just before they
+ *    let nothing pass may miss a second free at that moment.  A first free
+ *    needs none of this: no page with an object in use is parked.
  * 4. In a depot, the slab is OWNED by the maintenance thread meanwhile, for as
  *    long as it holds the depot's lock: a few slabs at a time.
  * 5. Slabs of up to 32 pages, of malloc's classes.  In longer ones objects are
@@ -142,7 +149,7 @@ ns_unpark(struct ns_slab *s)
 		ns_free_link(s->cache, obj, s->free);
 		s->free = obj;
 	}
-	ns_store_relaxed(&s->parked, 0u);
+	ns_store_release(&s->parked, 0u);
 	ns_slab_set_carved(s, s->carved);
 }
 
@@ -191,10 +198,12 @@ visit(struct ns_depot *d, bool *busy)
 	uint32_t left = ns_load_relaxed(&d->nslabs);
 	unsigned parked = 0, n, held;
 
+	if (left == 0)
+		return 0;
+	ns_lock(&d->lock);
 	while (left > 0) {
 		struct ns_slab *gone = NULL;
 
-		ns_lock(&d->lock);
 		for (n = held = 0;
 		     n < LOOKS && held < PARKS && left > 0 && gone == NULL;
 		     n++) {
@@ -212,11 +221,16 @@ visit(struct ns_depot *d, bool *busy)
 			ns_list_append(&d->slabs, &s->link);
 			held += look_at(d, s, busy, &gone);
 		}
-		ns_unlock(&d->lock);
-		if (gone != NULL)
-			ns_depot_reap(gone);
 		parked += held;
+		if (gone == NULL) {
+			ns_lock_yield(&d->lock);
+			continue;
+		}
+		ns_unlock(&d->lock);
+		ns_depot_reap(gone);
+		ns_lock(&d->lock);
 	}
+	ns_unlock(&d->lock);
 	return parked;
 }
 

@@ -149,8 +149,8 @@ set_bounds(struct ns_slab *s, uint64_t bound)
 
 	bound = use == NS_USE_MALLOC ? bound : 0;
 	for (uint32_t i = 0; i < s->cache->units; i++) {
-		ns_store_relaxed(&s[i].bound, bound);
-		ns_store_relaxed(&s[i].user_bound, user);
+		ns_store_release(&s[i].bound, bound); /* park.c, 3 */
+		ns_store_release(&s[i].user_bound, user);
 	}
 }
 

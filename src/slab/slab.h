@@ -340,7 +340,7 @@ ns_slab_bytes(const struct ns_slab *s)
 ns_inline bool
 ns_is_parked(const struct ns_slab *s, const void *obj)
 {
-	uint32_t pages = ns_load_relaxed(&s->parked);
+	uint32_t pages = ns_load_acquire(&s->parked); /* park.c, 3 */
 	size_t at =
 	    (size_t)((const char *)obj - ns_slab_base(s)) + s->cache->link_off;
 
