@@ -17,7 +17,8 @@
  *    with a fence in between that membarrier(2) makes the owner take.  Who
  *    finds the owner inside leaves it alone; an owner that finds itself
  *    halted takes the heap's lock.  Other fast paths touch only objects that
- *    are in use, or were.
+ *    are in use, or were.  What others freed into its slabs meanwhile is taken
+ *    back in the same way: a slab of which nothing is left in use goes.
  * 4. What it gives up: objects in magazines stay there, and their slabs.
  */
 #include "slab/slab.h"
@@ -120,6 +121,7 @@ trim_heap(struct ns_heap *h, struct visits *v)
 	ns_hold_release(&h->hold);
 	if (!ns_heap_halt(h))
 		return true;
+	ns_heap_collect(h);
 	done = park_some(h, v);
 	ns_heap_go_on(h);
 	return done;
