@@ -202,7 +202,7 @@ static pthread_barrier_t turn;
 static void *
 use_two_caches(void *arg)
 {
-	void *p[100];
+	void *p[100], *kept = kmalloc(64, GFP_KERNEL);
 
 	for (unsigned i = 0; i < SMALL_OBJECTS; i++)
 		of_small[i] = alloc(reused);
@@ -224,6 +224,8 @@ use_two_caches(void *arg)
 	}
 	for (unsigned i = 0; i < 100; i++)
 		kfree(p[i]);
+	kfree(
+	    kept); /* else their slab might go, and lie where a large one was */
 	return arg;
 }
 
