@@ -116,6 +116,8 @@ if /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; then
 	python3 "$compare" "${common[@]}" --macro --quick gcc >"$dir/log"
 	"$top_srcdir/bench/report" --results "$dir/results" \
 	    --out "$dir/report" >"$dir/log"
+	grep -q '^| drift, idle: under 150 MiB | .* | yes |$' \
+	    "$dir/report/report.md" || fail "the report has no summary"
 	for name in micro latency memory memory-over-time start macro \
 	    ${json:+scale}; do
 		grep -qF "($name.svg)" "$dir/report/report.md" ||
