@@ -48,7 +48,7 @@ run() {
 ours=$top_builddir/.libs/libnumaslab_malloc.so
 test -e "$ours" || fail "$ours is missing"
 for name in overhead pairs remote threads latency structures lifetimes \
-	blocks sharing; do
+	blocks sharing patterns; do
 	run $name
 	run $name "$ours"
 done
