@@ -199,7 +199,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 	struct ns_slab *s;
 	unsigned n = 0;
 
-	if (!ns_bin_has_slabs(bin) && ns_bin_is_young(bin, c) &&
+	if (ns_bin_is_young(bin, c) &&
 	    (n = lend(h, c, flags, out, want)) != 0) {
 		bin->lent += n;
 		ns_copy_pointers(out, out + want - n, n);

@@ -362,7 +362,7 @@ ns_inline bool
 ns_bin_is_young(const struct ns_bin *bin, const struct kmem_cache *c)
 {
 	return (uint32_t)bin->lent * bin->size < NS_LENT_BYTES &&
-	       c->ctor == NULL && !ns_is_special(c);
+	       c->ctor == NULL && !ns_is_special(c) && !ns_bin_has_slabs(bin);
 }
 
 /* Readers may look at a free object, and find it as it was. */
