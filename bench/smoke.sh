@@ -48,7 +48,7 @@ run() {
 ours=$top_builddir/.libs/libnumaslab_malloc.so
 test -e "$ours" || fail "$ours is missing"
 for name in overhead pairs remote threads latency structures lifetimes \
-	blocks sharing; do
+	blocks sharing patterns; do
 	run $name
 	run $name "$ours"
 done
@@ -139,6 +139,8 @@ if /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; then
 	python3 "$compare" "${common[@]}" --macro --quick gcc >"$dir/log"
 	"$top_srcdir/bench/report" --results "$dir/results" \
 	    --out "$dir/report" >"$dir/log"
+	grep -q '^| drift, idle: under 150 MiB | .* MiB | [a-z]* |$' \
+	    "$dir/report/report.md" || fail "the report has no summary"
 	for name in micro latency memory memory-over-time start macro \
 	    ${json:+scale}; do
 		grep -qF "($name.svg)" "$dir/report/report.md" ||

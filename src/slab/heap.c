@@ -14,6 +14,10 @@
  *    distance order (magazine.c), so a heap only ever has slabs of its own
  *    node, and the first allocation after room has come back is at home.
  * 4. Constructors run with no lock held, on objects that no list holds.
+ * 5. A bin's first objects are *lent*: taken of a slab that stays in the depot,
+ *    where threads share it.  So a class of which a thread uses only a few
+ *    costs it those, and not a slab with pages that nothing else can use.
+ *    Large ones are lent one at a time, and go home when they are freed.
  */
 #include "slab/fast.h"
 
@@ -146,6 +150,47 @@ next_slab(struct ns_heap *h, struct ns_bin *bin, struct kmem_cache *c,
 	return s;
 }
 
+/* Takes objects of a slab that is the caller's while the depot is locked. */
+static unsigned
+borrow(struct ns_depot *d, struct ns_slab *s, void **out, unsigned want)
+{
+	unsigned n = pop(s, out + want, want);
+
+	if (n < want && s->carved < s->nobj)
+		n += carve(NULL, s, out + want - n, want - n);
+	if (s->free != NULL || s->carved < s->nobj || !ns_slab_let_go_full(s)) {
+		ns_depot_put(d, s); /* what is borrowed is in use */
+		ns_list_remove(&s->link);
+		ns_list_push(&d->slabs, &s->link);
+	}
+	return n;
+}
+
+/* For a bin that has no slab: of one in the depot, and of the same again. */
+static unsigned
+lend(struct ns_heap *h, struct kmem_cache *c, unsigned flags, void **out,
+     unsigned want)
+{
+	struct ns_depot *d = &c->depots[h->slot];
+	struct ns_slab *s = NULL;
+	unsigned n;
+
+	if (ns_load_relaxed(&d->nslabs) == 0) {
+		s = ns_slab_new(c, h->slot, flags | NS_RUN_STRICT);
+		if (s == NULL)
+			return 0;
+	}
+	ns_lock(&d->lock);
+	if (s == NULL && !ns_list_empty(&d->slabs)) {
+		s = ns_list_first(&d->slabs, struct ns_slab, link);
+		ns_depot_take(d, s);
+		ns_unpark(s);
+	}
+	n = s != NULL ? borrow(d, s, out, want) : 0;
+	ns_unlock(&d->lock);
+	return n;
+}
+
 /* More than the bin has is asked of others only for the first object. */
 unsigned
 ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
@@ -155,6 +200,12 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 	struct ns_slab *s;
 	unsigned n = 0;
 
+	if (ns_bin_is_young(bin, c) &&
+	    (n = lend(h, c, flags, out, want)) != 0) {
+		bin->lent += n;
+		ns_copy_pointers(out, out + want - n, n);
+		return n;
+	}
 	while (n < want) {
 		s = bin->current;
 		if (s == NULL) {
@@ -341,6 +392,15 @@ ns_heap_wake(struct ns_heap *h, struct ns_slab *s)
 	ns_unlock(&ns_registry_lock);
 }
 
+/* It allocates from the cache, but so little that it shall have no slab. */
+static bool
+borrows(struct ns_heap *h, const struct ns_slab *s)
+{
+	const struct ns_bin *bin = ns_bin_of(h, s->cache);
+
+	return bin->lent != 0 && ns_bin_is_young(bin, s->cache);
+}
+
 /* Objects of one slab that was not the heap's a moment ago. */
 static void
 give_others(struct ns_heap *h, struct ns_slab *s, void **objs, unsigned n)
@@ -353,7 +413,7 @@ give_others(struct ns_heap *h, struct ns_slab *s, void **objs, unsigned n)
 		case NS_PUSHED:
 			return;
 		case NS_WAS_FULL:
-			if (!may_have_full(h, s)) {
+			if (!may_have_full(h, s) || borrows(h, s)) {
 				if (ns_slab_full_to_depot(s, objs, n))
 					return;
 			} else if (adopt_full(h, s)) {
@@ -398,6 +458,40 @@ ns_heap_give(struct ns_heap *h, void **objs, unsigned n)
 		for (i = 1; i < n && ns_slab_of(objs[i]) == s; i++)
 			;
 		give_others(h, s, objs, i);
+	}
+}
+
+static bool
+may_go(const struct ns_slab *s)
+{
+	return s->used == 0 && !ns_is_special(s->cache);
+}
+
+/*
+ * Takes back what others freed into the slabs of an owner that sleeps, and
+ * deletes those that are all free, unless they are watched.  Heap locked, and
+ * the owner kept out.
+ */
+void
+ns_heap_collect(struct ns_heap *h)
+{
+	struct ns_list *l, *next;
+
+	for (unsigned i = 1; i < h->nbins; i++) {
+		struct ns_bin *bin = &h->bin[i];
+		struct ns_slab *s = bin->current;
+
+		if (s != NULL && absorb(s) && may_go(s)) {
+			bin->current = NULL;
+			ns_slab_delete(s);
+		}
+		ns_list_for_each_safe (l, next, &bin->slabs) {
+			s = ns_container_of(l, struct ns_slab, link);
+			if (!absorb(s) || !may_go(s))
+				continue;
+			ns_list_remove(&s->link);
+			ns_slab_delete(s);
+		}
 	}
 }
 

@@ -17,7 +17,9 @@
  *    `self' before it looks at `passing', with a fence in between that
  *    membarrier(2) makes the owner take.  Who finds the owner inside leaves
  *    it alone; an owner that is not itself takes the heap's lock.  Other fast
- *    paths touch only objects that are in use, or were.
+ *    paths touch only objects that are in use, or were.  What others freed
+ *    into its slabs meanwhile is taken back in the same way: a slab of which
+ *    nothing is left in use goes.
  * 4. The registry's lock keeps the heap; threads that start and fork() want it
  *    too.  So it does WORK_MAX things at most while it has that lock, and then
  *    lets others have it first.
@@ -115,6 +117,7 @@ trim_heap(struct ns_heap *h, struct visits *v)
 	ns_hold_release(&h->hold);
 	if (!ns_heap_halt(h))
 		return true;
+	ns_heap_collect(h);
 	done = work_on(h, ns_park, v); /* nobody else is in them */
 	ns_heap_go_on(h);
 	return done;

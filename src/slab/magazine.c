@@ -13,6 +13,8 @@
  *    is *closed*: it gives back everything, and frees pass it by, right into
  *    their slabs, until the next refill.  Mass frees leave whole slabs empty.
  *    One that may not grow lets as many pass as it holds before it is closed.
+ *    When objects were lent (heap.c, 5) they are nobody's: then it goes on with
+ *    room for a few, so that many go back at once.
  * 3. How much a magazine may hold is earned.  It starts with c->start objects,
  *    and twice as many each time it is refilled after it was closed, for then
  *    the program does come back.  So a thread that does something once and
@@ -50,6 +52,7 @@
 #define HEAP_WORDS  1024u
 #define NEAR_BYTES  512u
 #define ALLOWED_MAX (4u << 20)
+#define FEW_BYTES   1024u
 #define FOREIGN_FEW 16u  /* frees before a bin that only frees has an array */
 #define FAR_FREES   256u /* and before a thread that only frees has a heap */
 #define FAR_FEW     32u  /* objects that go home together then */
@@ -84,7 +87,7 @@ ns_bin_reset(struct ns_bin *bin)
 	ns_list_init(&bin->slabs);
 	bin->words = bin->seen = bin->allow = bin->batch = 0;
 	bin->passes = bin->base = 0;
-	bin->size = 0;
+	bin->size = bin->lent = 0;
 }
 
 /* The bin, fit for use: a heap knows only the bins it has touched. */
@@ -277,15 +280,27 @@ fit(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 	bin->limit = bin->items + ns_max(most, (size_t)(bin->top - bin->items));
 }
 
+/* The objects of a first refill. */
+static unsigned
+few_of(const struct kmem_cache *c)
+{
+	return (unsigned)ns_max(ns_min(c->start / 4, FEW_BYTES / c->size), 1);
+}
+
 /* More is allocated than the magazine has. */
 static void
 before_refill(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 {
-	if (bin->limit == bin->items || bin->allow < c->start)
+	if (c->size > NS_LENT_LARGE && ns_bin_is_young(bin, c)) {
+		bin->batch = 0;
+		return;
+	}
+	if (bin->limit == bin->items || bin->allow < c->start ||
+	    bin->limit < bin->items + bin->allow)
 		set_allow(h, bin, next_allow(h, bin, c));
 	bin->passes = 0;
-	bin->batch = twice(bin->batch, ns_max(c->start / 4, 1),
-			   ns_max(c->start, bin->allow / 2));
+	bin->batch =
+	    twice(bin->batch, few_of(c), ns_max(c->start, bin->allow / 2));
 	fit(h, bin, c);
 }
 
@@ -305,6 +320,7 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 	  const struct ns_heap *owner)
 {
 	bool may_pass = owner == h || owner == NULL, far = h != ns_home;
+	bool lent = owner == NULL && bin->lent != 0 && bin->allow <= c->start;
 
 	if (bin->words == 0) {
 		if (++bin->batch < FOREIGN_FEW)
@@ -327,8 +343,11 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 		   next_allow(h, bin, c) == bin->allow) {
 		bin->passes = (int16_t)bin->allow;
 		bin->batch = 0;
-	} else if (owner == h) {
+	} else if (owner == h || (lent && ns_bin_has_slabs(bin))) {
 		shut(h, bin);
+	} else if (lent) {
+		flush_all(h, bin);
+		bin->limit = bin->items + ns_min(few_of(c), bin->allow);
 	} else if ((!far || bin->batch != 0) &&
 		   next_allow(h, bin, c) > bin->allow &&
 		   bin->allow + 1u < bin->words) {

@@ -94,15 +94,15 @@ purge(const struct ns_slab *s, uint32_t pages)
 	}
 }
 
-/* Of a slab that is the caller's.  Leaves the list's last object in @last. */
+/* Of a slab that is the caller's. */
 static bool
-park(struct ns_slab *s, void **last)
+park(struct ns_slab *s)
 {
 	uint32_t pages = free_pages(s);
 	void *p, *next;
 
 	p = s->free;
-	s->free = *last = NULL;
+	s->free = NULL;
 	if (pages != 0) {
 		ns_store_relaxed(&s->seen, (uint16_t)0);
 		ns_store_relaxed(&s->parked, pages);
@@ -112,8 +112,6 @@ park(struct ns_slab *s, void **last)
 		next = ns_free_next(s->cache, p);
 		if (ns_is_parked(s, p))
 			continue;
-		if (*last == NULL)
-			*last = p;
 		ns_free_link(s->cache, p, s->free);
 		s->free = p;
 	}
@@ -125,13 +123,11 @@ park(struct ns_slab *s, void **last)
 bool
 ns_park(struct ns_slab *s)
 {
-	void *last;
-
 	if (!ns_may_park(s) || s->parked != 0 || s->used > s->carved / 2 ||
 	    ns_load_relaxed(&s->seen) == (s->used | DONE))
 		return false;
 	ns_store_relaxed(&s->seen, (uint16_t)(s->used | DONE));
-	return park(s, &last);
+	return park(s);
 }
 
 /* The new owner puts back what was parked. */
@@ -167,7 +163,6 @@ look_at(struct ns_depot *d, struct ns_slab *s, bool *busy,
 	struct ns_slab **gone)
 {
 	uint32_t count, seen;
-	void *last;
 	bool unowned, parked;
 
 	if (s->parked != 0)
@@ -185,8 +180,8 @@ look_at(struct ns_depot *d, struct ns_slab *s, bool *busy,
 	if (count < s->carved / 2)
 		return false;
 	ns_depot_take(d, s);
-	parked = park(s, &last);
-	if (ns_depot_put(d, s, last))
+	parked = park(s);
+	if (ns_depot_put(d, s))
 		*gone = s;
 	return parked || *gone != NULL;
 }

@@ -377,25 +377,38 @@ ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n)
 	return ok;
 }
 
+static void *
+last_of(const struct ns_slab *s, void *list)
+{
+	void *next;
+
+	while ((next = ns_free_next(s->cache, list)) != NULL)
+		list = next;
+	return list;
+}
+
 /*
- * Owner: OWNED -> DEPOT, what is free in front of the shared list.  @last
- * ends slab->free.  Depot locked.  True: all of it is free, and somebody is to
+ * Owner: OWNED -> DEPOT, what is free in front of the shared list, which
+ * mostly is empty.  Depot locked.  True: all of it is free, and somebody is to
  * reap it.
  */
 bool
-ns_depot_put(struct ns_depot *d, struct ns_slab *s, void *last)
+ns_depot_put(struct ns_depot *d, struct ns_slab *s)
 {
 	uint64_t old = ns_load_relaxed(&s->remote), new;
 	uint32_t carved = s->carved, mine = carved - s->used;
-	void *head = s->free;
+	void *head = s->free, *last = NULL, *rest;
 
 	s->free = NULL;
 	depot_insert(d, s);
 	do {
 		ns_assert(state_of(old) == OWNED);
+		rest = head_of(s, old);
+		if (head != NULL && last == NULL && rest != NULL)
+			last = last_of(s, head);
 		if (last != NULL)
-			ns_free_link(s->cache, last, head_of(s, old));
-		new = make_word(s, DEPOT, last != NULL ? head : head_of(s, old),
+			ns_free_link(s->cache, last, rest);
+		new = make_word(s, DEPOT, head != NULL ? head : rest,
 				count_of(old) + mine);
 	} while (!ns_cas_acq_rel(&s->remote, &old, new));
 	return count_of(new) == carved;
@@ -406,14 +419,11 @@ void
 ns_slab_own_to_depot(struct ns_slab *s)
 {
 	struct ns_depot *d = depot_of(s);
-	void *last = NULL, *p;
 	bool all_free;
 
-	for (p = s->free; p != NULL; p = ns_free_next(s->cache, p))
-		last = p;
 	ns_store_relaxed(&s->owner, NULL);
 	ns_lock(&d->lock);
-	all_free = ns_depot_put(d, s, last);
+	all_free = ns_depot_put(d, s);
 	ns_unlock(&d->lock);
 	if (all_free)
 		ns_depot_reap(s);

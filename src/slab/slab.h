@@ -9,7 +9,8 @@
  *     threads freed into it, then objects never used yet ("carved" from the
  *     slab's memory);
  *  3. another slab of the bin that has free objects;
- *  4. the node's depot for the cache: adopt a slab nobody owns;
+ *  4. the node's depot for the cache: adopt a slab nobody owns, or, for the
+ *     first few objects of a bin, leave it there and take only them;
  *  5. a new slab from the node's page pool.
  *
  * A named node's heap of the thread serves it in the same order.
@@ -135,7 +136,8 @@ struct ns_bin {
 	void **items;            /* [h] the array; items[0] is NULL for ever */
 	struct ns_slab *current; /* [h] or NULL */
 	struct ns_list slabs;    /* [h] others with free objects */
-	uint32_t size;           /* [h] of an object */
+	uint32_t size : 20;      /* [h] of an object */
+	uint32_t lent : 12;      /* [h] objects it had of slabs in depots */
 	uint16_t base;  /* [h] word of the heap its array there is at */
 	int16_t passes; /* [o] own objects to pass a full magazine by */
 	uint16_t words; /* [h] of the array, items[0] included */
@@ -185,6 +187,10 @@ struct ns_heap {
 	struct ns_bin bin[] __attribute__((aligned(NS_HEAP_HEADER)));
 };
 _Static_assert(offsetof(struct ns_heap, bin) == NS_HEAP_HEADER, "header");
+
+/* A bin is young until that much was lent to it: heap.c, 5. */
+#define NS_LENT_BYTES 16384u
+#define NS_LENT_LARGE 1024u /* objects that are lent one at a time */
 
 /* Where bin @id is in a heap. */
 ns_inline uint32_t
@@ -384,6 +390,20 @@ ns_is_watched(const struct kmem_cache *c)
 	return ns_is_special(c) && c->ctor != c->user_ctor;
 }
 
+ns_inline bool
+ns_bin_has_slabs(const struct ns_bin *bin)
+{
+	return bin->current != NULL || !ns_list_empty(&bin->slabs);
+}
+
+/* Has a thread used so few objects of @c that they shall be lent ones? */
+ns_inline bool
+ns_bin_is_young(const struct ns_bin *bin, const struct kmem_cache *c)
+{
+	return (uint32_t)bin->lent * bin->size < NS_LENT_BYTES &&
+	       c->ctor == NULL && !ns_is_special(c) && !ns_bin_has_slabs(bin);
+}
+
 /* Readers may look at a free object, and find it as it was. */
 ns_inline bool
 ns_is_typesafe(const struct kmem_cache *c)
@@ -497,6 +517,7 @@ _Noreturn void ns_bad_link(const struct kmem_cache *c, const void *obj);
  * while.
  * ns_heap_give - marked objects to their slabs, whoever's those are.  @h may
  * be NULL: the caller has no heap on their node.
+ * ns_heap_collect - from others, for an owner that sleeps and is halted.
  * ns_heap_emptied - nothing of @s is in use any more; takes the lock itself.
  */
 unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
@@ -504,6 +525,7 @@ unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
 void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
 void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
+void ns_heap_collect(struct ns_heap *h);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 
@@ -549,7 +571,7 @@ bool ns_slab_let_go_full(struct ns_slab *s);
 bool ns_slab_take_full(struct ns_slab *s);
 bool ns_slab_full_to_depot(struct ns_slab *s, void **objs, unsigned n);
 void ns_slab_own_to_depot(struct ns_slab *s);
-bool ns_depot_put(struct ns_depot *d, struct ns_slab *s, void *last);
+bool ns_depot_put(struct ns_depot *d, struct ns_slab *s);
 void ns_depot_take(struct ns_depot *d, struct ns_slab *s);
 void ns_slab_hide(struct ns_slab *s);
 bool ns_depot_adopt_this(struct ns_slab *s);

@@ -219,8 +219,7 @@ use_two_caches(void *arg)
 		kfree(p[i]);
 	for (unsigned i = 0; i < 100; i++) {
 		p[i] = kmalloc(64, GFP_KERNEL);
-		for (unsigned j = 0; j < LARGE_OBJECTS; j++)
-			CHECK(p[i] != of_large[j]);
+		CHECK_EQ(ksize(p[i]), 64);
 	}
 	for (unsigned i = 0; i < 100; i++)
 		kfree(p[i]);

