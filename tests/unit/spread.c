@@ -134,12 +134,12 @@ grown(void *arg)
 	p = ns_alloc_growing(MIB);
 	REQUIRE(p != NULL);
 	memset(p, 1, MIB);
-	p = ns_realloc(p, 2 * MIB - NS_UNIT);
+	p = ns_realloc(p, 2 * MIB - NS_UNIT, "realloc");
 	check_nothing_lent();
-	p = ns_realloc(p, 3 * MIB);
+	p = ns_realloc(p, 3 * MIB, "realloc");
 	CHECK(ns_pools[ns_slot_of(p)].lent != 0);
 	CHECK_EQ(p[MIB - 1], 1);
-	ns_free_slow(p);
+	ns_free_slow(p, "free");
 	check_nothing_lent();
 }
 
