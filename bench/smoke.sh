@@ -73,6 +73,14 @@ python3 "$top_srcdir/bench/caches" --build "$top_builddir" \
     --json "$dir/caches.json" --rounds 1 --time 0.0005 >"$dir/log"
 grep -q '^bulk of 16 / one by one ' "$dir/log" ||
 	fail "caches prints no table"
+python3 -c 'import json, sys
+table = open(sys.argv[2]).read().split("\n\n")[0].splitlines()[1:]
+results = json.load(open(sys.argv[1]))["results"]
+assert len(results) == len(table), (len(results), len(table))
+assert len({row["what"] for row in results}) == len(table), "equal titles"
+for row, line in zip(results, table):
+    assert line.startswith(row["what"]) and row["ratio"] > 0, line
+' "$dir/caches.json" "$dir/log" || fail "caches.json is not its table"
 python3 "$top_srcdir/bench/pages" --build "$top_builddir" \
     --json "$dir/pages.json" --rounds 1 --time 0.0005 --blocks 512 \
     --seconds 0.05 --allocators glibc,numaslab >"$dir/log"
@@ -88,14 +96,6 @@ rows = {row[0]: row for rows in results.values() for row in rows}
 n = rows.get("locked instructions a lookup, 8 threads")
 assert n is None or (n[1] == 0 and n[2] >= 2), n
 ' "$dir/pages.json" || fail "what bench/pages measures is not sane"
-python3 -c 'import json, sys
-table = open(sys.argv[2]).read().split("\n\n")[0].splitlines()[1:]
-results = json.load(open(sys.argv[1]))["results"]
-assert len(results) == len(table), (len(results), len(table))
-assert len({row["what"] for row in results}) == len(table), "equal titles"
-for row, line in zip(results, table):
-    assert line.startswith(row["what"]) and row["ratio"] > 0, line
-' "$dir/caches.json" "$dir/log" || fail "caches.json is not its table"
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 for key in "machine", "commit", "allocators", "results":

@@ -291,6 +291,7 @@ set_up(void)
 	other_obj = kmem_cache_alloc(other, GFP_KERNEL);
 	small = kmalloc(100, GFP_KERNEL);
 	medium = kmalloc(30000, GFP_KERNEL);
+	REQUIRE(kmalloc(30000, GFP_KERNEL) != NULL); /* keeps its slab */
 	large = kmalloc(1ul << 20, GFP_KERNEL);
 	REQUIRE(other_obj && small && medium && large);
 	kmem_cache_free(cache, obj[10]);

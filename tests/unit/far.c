@@ -447,7 +447,7 @@ main(int argc, char **argv)
 	test_each(cases, sizeof(cases) / sizeof(*cases));
 	CHECK_ABORTS(free_twice, NULL, "already free");
 	CHECK_ABORTS(free_inside, NULL, "not the start of an object");
-	CHECK_ABORTS(free_to_wrong, NULL, "freed to cache other");
+	CHECK_ABORTS(free_to_wrong, NULL, "an object of another cache");
 	CHECK_ABORTS(kfree_twice, NULL, "already free");
 	return test_done();
 }
