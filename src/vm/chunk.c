@@ -29,8 +29,8 @@
  *    so that no other chunk is kept by one.  Their free pages are in no list
  *    and no count of the node: they are not to be had for anything else.
  * 8. CPUs take from chunks of their own, if there are such among the first FEW:
- *    where neighbouring pages were different CPUs', their structs moved to and
- *    fro between the caches, since processors fetch two lines at once.
+ *    two threads with bursts of 1024 pages were slower where neighbouring
+ *    pages were different CPUs'.
  */
 #include "vm/vm.h"
 

@@ -167,4 +167,28 @@ disk_object(struct disk *d, vm_pindex_t size)
 	return o;
 }
 
+/* A new page as the disk has it, exclusively busy. */
+TEST_INLINE vm_page_t
+disk_page(vm_object_t o, vm_pindex_t at)
+{
+	vm_page_t m = vm_page_grab_unlocked(o, at, VM_ALLOC_NORMAL);
+
+	REQUIRE(m != NULL);
+	*word_of(m) = at + 1;
+	vm_page_valid(m);
+	return m;
+}
+
+/* Into any queue, from none. */
+TEST_INLINE void
+disk_queue(vm_page_t m, uint8_t queue)
+{
+	if (queue == PQ_ACTIVE)
+		vm_page_activate(m);
+	else if (queue == PQ_INACTIVE)
+		vm_page_deactivate(m);
+	else if (queue == PQ_LAUNDRY)
+		vm_page_launder(m);
+}
+
 #endif

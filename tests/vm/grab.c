@@ -7,28 +7,6 @@
 
 #define N VM_ALLOC_NORMAL
 
-static vm_object_t
-make(vm_pindex_t size)
-{
-	struct vm_object_attr attr = { .size = size, .domain = VM_DOMAIN_HOME };
-	vm_object_t o = vm_object_create(&attr);
-
-	REQUIRE(o != NULL);
-	return o;
-}
-
-/* A valid page with @value in it, exclusively busy; the object is locked. */
-static vm_page_t
-fill(vm_object_t o, vm_pindex_t at, uint64_t value)
-{
-	vm_page_t m = vm_page_alloc(o, at, N);
-
-	REQUIRE(m != NULL);
-	*(uint64_t *)vm_page_addr(m) = value;
-	vm_page_valid(m);
-	return m;
-}
-
 static void *
 free_later(void *m)
 {
@@ -85,12 +63,12 @@ acquiring(void *arg)
 	bool got;
 
 	boot(arg);
-	o = make(100);
+	o = object_of(100);
 	h.o = o;
 	for (size_t f = 0; f < NS_ARRAY_LEN(flags); f++)
 		for (int how = UNBUSIED; how <= RENAMED; how++) {
 			VM_OBJECT_WLOCK(o);
-			h.m = fill(o, 0, 7);
+			h.m = filled_page(o, 0, 7);
 			h.how = (enum ending)how;
 			REQUIRE(pthread_create(&thread, NULL, end_later, &h) ==
 				0);
@@ -109,7 +87,7 @@ acquiring(void *arg)
 			else if (got)
 				vm_page_xunbusy(h.m);
 			vm_object_destroy(o);
-			o = h.o = make(100);
+			o = h.o = object_of(100);
 		}
 	/* One that is free to be busied, without the lock; one without object.
 	 */
@@ -134,7 +112,7 @@ grabbing(void *arg)
 	vm_page_t m, k, many[8];
 
 	boot(arg);
-	o = make(100);
+	o = object_of(100);
 	VM_OBJECT_WLOCK(o);
 	CHECK_ERRNO(vm_page_grab(o, 0, N | VM_ALLOC_NOCREAT), NULL, ENOENT);
 	CHECK_ERRNO(vm_page_grab(o, 100, N), NULL, EINVAL);
@@ -290,7 +268,7 @@ sleepers(void *arg)
 	struct set s = { NULL, 0, 0 };
 
 	boot(arg);
-	full = make(10);
+	full = object_of(10);
 	drain(&s, 0, NORMAL);
 	VM_OBJECT_WLOCK(full);
 	for (size_t i = 0; i < NS_ARRAY_LEN(cells); i++)
@@ -345,7 +323,7 @@ once(void *arg)
 	vm_object_t o;
 
 	boot(arg);
-	o = make(10);
+	o = object_of(10);
 	shared_later = vm_page_grab_unlocked(o, 0, N);
 	for (size_t i = 0; i < NS_ARRAY_LEN(fns); i++) {
 		REQUIRE(pthread_create(&thread, NULL, fns[i], o) == 0);

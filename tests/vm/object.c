@@ -7,28 +7,6 @@
 
 #define N VM_ALLOC_NORMAL
 
-static vm_object_t
-make(vm_pindex_t size)
-{
-	struct vm_object_attr attr = { .size = size, .domain = VM_DOMAIN_HOME };
-	vm_object_t o = vm_object_create(&attr);
-
-	REQUIRE(o != NULL);
-	return o;
-}
-
-/* A valid page with @value in it, exclusively busy; the object is locked. */
-static vm_page_t
-fill(vm_object_t o, vm_pindex_t at, uint64_t value)
-{
-	vm_page_t m = vm_page_alloc(o, at, N);
-
-	REQUIRE(m != NULL);
-	*(uint64_t *)vm_page_addr(m) = value;
-	vm_page_valid(m);
-	return m;
-}
-
 static void
 add_stamped(struct set *s, vm_page_t m)
 {
@@ -55,7 +33,7 @@ creation(void *arg)
 	CHECK_EQ(vm_object_resident(o), 0);
 	VM_OBJECT_WLOCK(o);
 	for (vm_pindex_t i = 0; i < 7; i++) {
-		m = fill(o, i, i);
+		m = filled_page(o, i, i);
 		CHECK_EQ(vm_page_domain(m), 1);
 		CHECK_EQ(vm_page_object(m), o);
 		CHECK_EQ(vm_page_pindex(m), i);
@@ -103,10 +81,10 @@ indices(void *arg)
 	size_t i, n = NS_ARRAY_LEN(at);
 
 	boot(arg);
-	o = make(UINT64_MAX);
+	o = object_of(UINT64_MAX);
 	VM_OBJECT_WLOCK(o);
 	for (i = 0; i < n; i++)
-		vm_page_xunbusy(m[i] = fill(o, at[i], at[i]));
+		vm_page_xunbusy(m[i] = filled_page(o, at[i], at[i]));
 	for (i = 0; i < n; i++) {
 		CHECK_EQ(vm_page_lookup(o, at[i]), m[i]);
 		CHECK_EQ(vm_page_find_least(o, at[i]), m[i]);
@@ -138,7 +116,7 @@ request_flags(void *arg)
 	vm_page_t m;
 
 	boot(arg);
-	o = make(100);
+	o = object_of(100);
 	VM_OBJECT_WLOCK(o);
 	CHECK_ERRNO(vm_page_alloc(NULL, 0, N), NULL, EINVAL);
 	CHECK_ERRNO(vm_page_alloc(o, 0, N | VM_ALLOC_SYSTEM), NULL, EINVAL);
@@ -187,7 +165,7 @@ busy_states(void *arg)
 	vm_page_t m;
 
 	boot(arg);
-	o = make(1);
+	o = object_of(1);
 	VM_OBJECT_WLOCK(o);
 	m = vm_page_alloc(o, 0, N);
 	CHECK(!vm_page_tryxbusy(m) && !vm_page_trysbusy(m));
@@ -222,11 +200,11 @@ moves(void *arg)
 	vm_page_t m, k;
 
 	boot(arg);
-	a = make(1000);
-	b = make(1000);
+	a = object_of(1000);
+	b = object_of(1000);
 	VM_OBJECT_WLOCK(a);
 	VM_OBJECT_WLOCK(b);
-	m = fill(a, 5, 55);
+	m = filled_page(a, 5, 55);
 	VM_OBJECT_WUNLOCK(a);
 	REQUIRE(pthread_create(&thread, NULL, wait_at_5, a) == 0);
 	usleep(20000);
@@ -246,7 +224,7 @@ moves(void *arg)
 	CHECK(vm_page_xbusied(m) && (vm_page_flags(m) & PG_DIRTY) != 0);
 	CHECK_EQ(*(uint64_t *)vm_page_addr(m), 55);
 	CHECK_ERRNO(vm_page_rename(m, b, 1000), -1, EINVAL);
-	k = fill(b, 998, 1);
+	k = filled_page(b, 998, 1);
 	CHECK_ERRNO(vm_page_rename(m, b, 998), -1, EEXIST);
 	/* Over a cached page: that one goes. */
 	vm_page_cache(k);
@@ -295,9 +273,9 @@ cached(void *arg)
 	vm_page_t m;
 
 	boot(arg);
-	o = make(100);
+	o = object_of(100);
 	VM_OBJECT_WLOCK(o);
-	m = fill(o, 7, 77);
+	m = filled_page(o, 7, 77);
 	vm_page_cache(m);
 	ns_vm_stat(0, &st);
 	CHECK_EQ(st.cached, 1);
@@ -321,8 +299,8 @@ cached(void *arg)
 	vm_page_cache(vm_page_alloc(o, 8, N));
 	CHECK_ERRNO(vm_page_alloc(o, 8, N | VM_ALLOC_IFCACHED), NULL, ENOENT);
 	vm_page_cache(m);
-	vm_page_cache(fill(o, 9, 99));
-	vm_page_xunbusy(fill(o, 10, 0));
+	vm_page_cache(filled_page(o, 9, 99));
+	vm_page_xunbusy(filled_page(o, 10, 0));
 	CHECK_EQ(vm_page_find_least(o, 0), vm_page_lookup(o, 10));
 	VM_OBJECT_WUNLOCK(o);
 	vm_object_destroy(o);
@@ -343,7 +321,7 @@ reclaim(void *arg)
 	vm_page_t m;
 
 	boot(arg);
-	o = make(1 << 20);
+	o = object_of(1 << 20);
 	ns_vm_stat(0, &st);
 	VM_OBJECT_WLOCK(o);
 	for (full = 0; (m = vm_page_alloc(o, full, N)) != NULL; full++) {
@@ -412,7 +390,7 @@ object_lock(void *arg)
 	vm_object_t o;
 
 	boot(arg);
-	o = make(1);
+	o = object_of(1);
 	VM_OBJECT_RLOCK(o);
 	CHECK(VM_OBJECT_TRYRLOCK(o) && !VM_OBJECT_TRYWLOCK(o));
 	CHECK(!VM_OBJECT_TRYUPGRADE(o));

@@ -9,29 +9,6 @@
 
 #define N VM_ALLOC_NORMAL
 
-static vm_page_t
-new_page(vm_object_t o, vm_pindex_t at)
-{
-	vm_page_t m = vm_page_grab_unlocked(o, at, N);
-
-	REQUIRE(m != NULL);
-	*word_of(m) = at + 1;
-	vm_page_valid(m);
-	return m;
-}
-
-/* Into any queue, from none. */
-static void
-put_in(vm_page_t m, uint8_t queue)
-{
-	if (queue == PQ_ACTIVE)
-		vm_page_activate(m);
-	else if (queue == PQ_INACTIVE)
-		vm_page_deactivate(m);
-	else if (queue == PQ_LAUNDRY)
-		vm_page_launder(m);
-}
-
 /* The page is used once more. */
 static void
 use(vm_object_t o, vm_pindex_t at)
@@ -92,7 +69,7 @@ queue_all(vm_object_t o, vm_pindex_t count, uint8_t queue)
 {
 	VM_OBJECT_WLOCK(o);
 	for (vm_pindex_t i = 0; i < count; i++)
-		put_in(vm_page_lookup(o, i), queue);
+		disk_queue(vm_page_lookup(o, i), queue);
 	VM_OBJECT_WUNLOCK(o);
 }
 
@@ -269,7 +246,7 @@ refused_memory(void *arg)
 	boot(arg);
 	o = disk_object(d, DISK_BLOCKS);
 	for (at = 0; at < 2000; at++)
-		vm_page_xunbusy(new_page(o, at));
+		vm_page_xunbusy(disk_page(o, at));
 	ns_os_inject(NS_OS_COMMIT, ENOMEM, 0, UINT_MAX);
 	VM_OBJECT_WLOCK(o);
 	for (; (m = vm_page_alloc(o, at, N)) != NULL; at++) {
@@ -333,7 +310,7 @@ all_hot(void *arg)
 	queue_all(o, count, PQ_ACTIVE);
 	REQUIRE(pthread_create(&thread, NULL, hammer, o) == 0);
 	for (vm_pindex_t at = count; at < count + 500; at++) {
-		m = new_page(o, at);
+		m = disk_page(o, at);
 		if (at % 2 == 0)
 			vm_page_dirty(m);
 		vm_page_activate(m);
@@ -516,13 +493,13 @@ helping(void *arg)
 	CHECK(vm_object_resident(o) < count);
 	/* The same by a grab in the very object, whose lock it drops. */
 	for (vm_pindex_t i = count; i < count + 100; i++)
-		vm_page_xunbusy(new_page(o, i));
+		vm_page_xunbusy(disk_page(o, i));
 	vm_object_destroy(o);
 
 	o = full_node(d, &count, true);
 	queue_all(o, count, PQ_LAUNDRY);
 	CHECK_EQ(d->writes, 0);
-	vm_page_xunbusy(new_page(o, count));
+	vm_page_xunbusy(disk_page(o, count));
 	CHECK(d->writes > 0);
 	/* A pager that waits does not call pagers. */
 	vm_pager_thread(true);

@@ -8,29 +8,6 @@
 
 static const uint8_t queues[] = { PQ_NONE, PQ_INACTIVE, PQ_ACTIVE, PQ_LAUNDRY };
 
-static vm_page_t
-new_page(vm_object_t o, vm_pindex_t at)
-{
-	vm_page_t m = vm_page_grab_unlocked(o, at, N);
-
-	REQUIRE(m != NULL);
-	*word_of(m) = at + 1;
-	vm_page_valid(m);
-	return m;
-}
-
-/* Into any queue, from none. */
-static void
-put_in(vm_page_t m, uint8_t queue)
-{
-	if (queue == PQ_ACTIVE)
-		vm_page_activate(m);
-	else if (queue == PQ_INACTIVE)
-		vm_page_deactivate(m);
-	else if (queue == PQ_LAUNDRY)
-		vm_page_launder(m);
-}
-
 static void
 check_in(vm_page_t m, uint8_t queue)
 {
@@ -74,19 +51,19 @@ moves(void *arg)
 	p = disk_object(NULL, 100);
 	for (size_t i = 0; i < NS_ARRAY_LEN(queues); i++) {
 		for (size_t j = 1; j < NS_ARRAY_LEN(queues); j++) {
-			m = new_page(o, 0);
+			m = disk_page(o, 0);
 			check_in(m, PQ_NONE);
-			put_in(m, queues[i]);
+			disk_queue(m, queues[i]);
 			check_in(m, queues[i]);
-			put_in(m, queues[j]);
+			disk_queue(m, queues[j]);
 			check_in(m, queues[j]);
 			CHECK_EQ(in_queues(), 1);
 			free_page(m);
 			CHECK_EQ(in_queues(), 0);
 		}
 		/* rename keeps the queue, remove and replace do not. */
-		m = new_page(o, 0);
-		put_in(m, queues[i]);
+		m = disk_page(o, 0);
+		disk_queue(m, queues[i]);
 		VM_OBJECT_WLOCK(o);
 		VM_OBJECT_WLOCK(p);
 		CHECK_EQ(vm_page_rename(m, p, 7), 0);
@@ -95,7 +72,7 @@ moves(void *arg)
 		check_in(m, PQ_NONE);
 		CHECK_EQ(vm_page_insert(m, p, 8), 0);
 		check_in(m, PQ_NONE);
-		put_in(m, queues[i]);
+		disk_queue(m, queues[i]);
 		vm_page_xbusy(m);
 		k = vm_page_alloc(NULL, 0, NORMAL);
 		vm_page_replace(k, p, 8, m);
@@ -103,7 +80,7 @@ moves(void *arg)
 		CHECK_EQ(in_queues(), 0);
 		/* So does caching. */
 		vm_page_valid(k);
-		put_in(k, queues[i]);
+		disk_queue(k, queues[i]);
 		vm_page_cache(k);
 		CHECK_EQ(in_queues(), 0);
 		ns_vm_check(0);
@@ -113,7 +90,7 @@ moves(void *arg)
 		VM_OBJECT_WUNLOCK(p);
 		VM_OBJECT_WUNLOCK(o);
 	}
-	put_in(m = new_page(o, 3), PQ_ACTIVE);
+	disk_queue(m = disk_page(o, 3), PQ_ACTIVE);
 	vm_page_xunbusy(m);
 	vm_object_destroy(o);
 	vm_object_destroy(p);
@@ -132,11 +109,11 @@ wiring(void *arg)
 	o = disk_object(NULL, 100);
 	for (size_t i = 0; i < NS_ARRAY_LEN(queues); i++)
 		for (size_t j = 0; j < NS_ARRAY_LEN(queues); j++) {
-			m = new_page(o, 0);
-			put_in(m, queues[i]);
+			m = disk_page(o, 0);
+			disk_queue(m, queues[i]);
 			vm_page_wire(m);
 			check_in(m, PQ_NONE);
-			put_in(m, queues[i]);
+			disk_queue(m, queues[i]);
 			check_in(m, PQ_NONE);
 			vm_page_wire(m);
 			CHECK(!vm_page_unwire(m, queues[j]));
@@ -171,15 +148,15 @@ advice(void *arg)
 
 	boot(arg);
 	o = disk_object(NULL, 100);
-	k = new_page(o, 1);
+	k = disk_page(o, 1);
 	vm_page_deactivate(k);
 	for (size_t i = 0; i < NS_ARRAY_LEN(want); i++) {
 		int advised = want[i].advice, flags;
 
-		m = new_page(o, 0);
+		m = disk_page(o, 0);
 		if (want[i].dirty)
 			vm_page_dirty(m);
-		put_in(m, want[i].from);
+		disk_queue(m, want[i].from);
 		vm_page_reference(m);
 		CHECK(vm_page_flags(m) & PG_REFERENCED);
 		vm_page_advise(m, advised);

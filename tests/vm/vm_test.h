@@ -75,6 +75,28 @@ test_case(const char *name, void (*fn)(void *), void *arg)
 
 #define CASE(fn, arg) test_case(#fn "(" #arg ")", (fn), (arg))
 
+TEST_INLINE vm_object_t
+object_of(vm_pindex_t size)
+{
+	struct vm_object_attr attr = { .size = size, .domain = VM_DOMAIN_HOME };
+	vm_object_t o = vm_object_create(&attr);
+
+	REQUIRE(o != NULL);
+	return o;
+}
+
+/* A valid page with @value in it, exclusively busy; the object is locked. */
+TEST_INLINE vm_page_t
+filled_page(vm_object_t o, vm_pindex_t at, uint64_t value)
+{
+	vm_page_t m = vm_page_alloc(o, at, VM_ALLOC_NORMAL);
+
+	REQUIRE(m != NULL);
+	*(uint64_t *)vm_page_addr(m) = value;
+	vm_page_valid(m);
+	return m;
+}
+
 /* The thread stays on one CPU, so that its home is one node. */
 TEST_INLINE unsigned
 pin_home(void)
