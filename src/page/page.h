@@ -229,6 +229,7 @@ bool ns_run_move(struct ns_unit *from, struct ns_unit *to);
  * before those units go back; the memory is dropped. True: they are zero.  The
  * caller remembers which units are spread, by which policy.
  */
+bool ns_spread_fits(const struct ns_policy *policy, size_t n);
 unsigned ns_spread_slot(const struct ns_policy *policy, size_t n);
 size_t ns_spread_share(const struct ns_policy *policy, unsigned slot, size_t n);
 bool ns_run_spread(struct ns_unit *u, size_t at, size_t n,

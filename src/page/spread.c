@@ -136,6 +136,17 @@ ns_run_gather(struct ns_unit *u, size_t at, size_t n,
 	return clean;
 }
 
+/* Nodes with a limit that was asked for have room for their share of @n. */
+bool
+ns_spread_fits(const struct ns_policy *policy, size_t n)
+{
+	for (unsigned s = 0; s < ns_topo.nslots; s++)
+		if (policy->rank[s] == 0 && ns_pools[s].hard &&
+		    ns_pool_available(s) < ns_spread_share(policy, s, n))
+			return false;
+	return true;
+}
+
 /* Of those that take turns, the one with the most room. */
 unsigned
 ns_spread_slot(const struct ns_policy *policy, size_t n)
@@ -143,14 +154,12 @@ ns_spread_slot(const struct ns_policy *policy, size_t n)
 	unsigned best = policy->turn[0], s;
 	size_t room, most = 0;
 
-	if (ns_os_placement() != 0)
+	if (ns_os_placement() != 0 || !ns_spread_fits(policy, n))
 		return NS_NO_SLOT;
 	for (s = 0; s < ns_topo.nslots; s++) {
 		if (policy->rank[s] != 0)
 			continue;
 		room = ns_pool_available(s);
-		if (ns_pools[s].hard && room < ns_spread_share(policy, s, n))
-			return NS_NO_SLOT;
 		if (room > most) {
 			most = room;
 			best = s;

@@ -109,11 +109,11 @@ ns_counted_free(struct ns_slab *s, void *obj, const char *call)
 	if (bin == NULL || bin->top >= bin->limit)
 		return false;
 	ns_check_object(s, obj, call);
-	ns_limit_uncharge(c);
-	ns_account_return(s, obj);
 	ns_count_free(obj);
 	ns_free_of(c, obj)->mark = s->mark;
 	bin->top[1] = obj;
 	ns_store_release(&bin->top, bin->top + 1); /* for fork's child */
+	ns_limit_uncharge(c);
+	ns_account_return(s, obj); /* last: it may free the account */
 	return true;
 }

@@ -202,7 +202,7 @@ ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 
 	if (ns_bin_is_young(bin, c) &&
 	    (n = lend(h, c, flags, out, want)) != 0) {
-		bin->lent += n;
+		bin->lent = ns_min(bin->lent + n, NS_LENT_MAX) & NS_LENT_MAX;
 		ns_copy_pointers(out, out + want - n, n);
 		return n;
 	}
@@ -470,10 +470,10 @@ may_go(const struct ns_slab *s)
 /*
  * Takes back what others freed into the slabs of an owner that sleeps, and
  * deletes those that are all free, unless they are watched.  Heap locked, and
- * the owner kept out.
+ * the owner kept out.  False: *@work, which counts these, is @most.
  */
-void
-ns_heap_collect(struct ns_heap *h)
+bool
+ns_heap_collect(struct ns_heap *h, unsigned *work, unsigned most)
 {
 	struct ns_list *l, *next;
 
@@ -484,15 +484,20 @@ ns_heap_collect(struct ns_heap *h)
 		if (s != NULL && absorb(s) && may_go(s)) {
 			bin->current = NULL;
 			ns_slab_delete(s);
+			(*work)++;
 		}
 		ns_list_for_each_safe (l, next, &bin->slabs) {
+			if (*work >= most)
+				return false;
 			s = ns_container_of(l, struct ns_slab, link);
 			if (!absorb(s) || !may_go(s))
 				continue;
 			ns_list_remove(&s->link);
 			ns_slab_delete(s);
+			(*work)++;
 		}
 	}
+	return true;
 }
 
 /* Gives up all of a bin. */

@@ -117,8 +117,8 @@ trim_heap(struct ns_heap *h, struct visits *v)
 	ns_hold_release(&h->hold);
 	if (!ns_heap_halt(h))
 		return true;
-	ns_heap_collect(h);
-	done = work_on(h, ns_park, v); /* nobody else is in them */
+	/* Nobody else is in its slabs. */
+	done = ns_heap_collect(h, &v->work, WORK_MAX) && work_on(h, ns_park, v);
 	ns_heap_go_on(h);
 	return done;
 }

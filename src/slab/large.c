@@ -116,6 +116,10 @@ make(unsigned slot, size_t size, size_t align, unsigned flags)
 {
 	struct ns_unit *u;
 
+	if (ns_init() != 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	if (slot == NS_NO_SLOT &&
 	    size >= ns_load_relaxed(&ns_policy_threshold) && !ns_topo.one_node)
 		flags |= NS_RUN_LARGE;
@@ -237,7 +241,7 @@ resize_spread(struct ns_unit *u, size_t n)
 	if (n < old) {
 		ns_run_gather(u, n, old - n, spread);
 	} else {
-		if (!ns_run_grow(u, n))
+		if (!ns_spread_fits(spread, n - old) || !ns_run_grow(u, n))
 			return false;
 		if (ns_run_spread(u, old, n - old, spread))
 			return true;

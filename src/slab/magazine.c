@@ -51,7 +51,7 @@
 #define TICK_EVERY  4u
 #define HEAP_WORDS  1024u
 #define NEAR_BYTES  512u
-#define ALLOWED_MAX (4u << 20)
+#define ALLOWED_MAX (8u << 20)
 #define FEW_BYTES   1024u
 #define FOREIGN_FEW 16u  /* frees before a bin that only frees has an array */
 #define FAR_FREES   256u /* and before a thread that only frees has a heap */
@@ -209,6 +209,7 @@ ns_bin_retire(struct ns_heap *h, struct ns_bin *bin)
 	bin->limit = bin->items;
 	set_allow(h, bin, 0);
 	bin->batch = 0;
+	bin->lent = 0;
 }
 
 static bool
@@ -332,7 +333,8 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 			bin->passes = INT16_MAX;
 	} else if (far && bin->current == NULL) {
 		flush_all(h, bin);
-		set_allow(h, bin, few(c));
+		/* The array may be another cache's, that had the bin before. */
+		set_allow(h, bin, (unsigned)ns_min(few(c), bin->words - 1u));
 		bin->limit = bin->items + bin->allow;
 		bin->passes = 0;
 	} else if (bin->limit == bin->items) {
@@ -357,6 +359,7 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 	} else {
 		flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
 	}
+	ns_assert(bin->limit - bin->items < ns_max(bin->words, 1));
 	return bin->top < bin->limit;
 }
 
@@ -486,7 +489,8 @@ keep(struct ns_heap *h, struct ns_slab *s, void *obj)
 	const struct ns_heap *owner = ns_load_relaxed(&s->owner);
 	struct ns_bin *bin;
 
-	if (ns_unlikely(ns_park_knock(s)))
+	/* One that nobody owns is taken by a heap at home only. */
+	if (ns_unlikely((owner != NULL || h == ns_home) && ns_park_knock(s)))
 		ns_heap_wake(h, s);
 	ns_lock(&h->lock);
 	bin = ns_bin_of(h, s->cache);

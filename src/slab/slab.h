@@ -190,6 +190,7 @@ _Static_assert(offsetof(struct ns_heap, bin) == NS_HEAP_HEADER, "header");
 
 /* A bin is young until that much was lent to it: heap.c, 5. */
 #define NS_LENT_BYTES 16384u
+#define NS_LENT_MAX   4095u /* that a bin can count */
 #define NS_LENT_LARGE 1024u /* objects that are lent one at a time */
 
 /* Where bin @id is in a heap. */
@@ -525,7 +526,7 @@ unsigned ns_heap_take(struct ns_heap *h, struct kmem_cache *c, unsigned flags,
 void ns_heap_give(struct ns_heap *h, void **objs, unsigned n);
 void ns_heap_wake(struct ns_heap *h, struct ns_slab *s);
 void ns_heap_emptied(struct ns_heap *h, struct ns_slab *s);
-void ns_heap_collect(struct ns_heap *h);
+bool ns_heap_collect(struct ns_heap *h, unsigned *work, unsigned most);
 void ns_heap_reset(struct ns_heap *h, unsigned slot);
 void ns_heap_abandon(struct ns_heap *h, const struct kmem_cache *c);
 

@@ -103,6 +103,7 @@ walk_pool(struct walk *w, unsigned slot)
 	struct ns_node_figures *f = &w->out[slot - w->first];
 	struct ns_pool p;
 	uint16_t node;
+	int64_t lent;
 	int error;
 
 	if ((error = READ(w, &p, &w->root->pools[slot])) != 0 ||
@@ -122,8 +123,11 @@ walk_pool(struct walk *w, unsigned slot)
 	f->reclaimable = p.reclaimable << NS_UNIT_SHIFT;
 	f->huge = p.full_extents << NS_EXTENT_SHIFT;
 	error = walk_units(w, &p, f);
-	if (w->only == NULL)
-		f->live -= ns_min(f->live, p.lent * NS_UNIT);
+	lent = p.lent * (int64_t)NS_UNIT; /* less than 0: of others here */
+	if (w->only == NULL && lent > (int64_t)f->live)
+		f->live = 0;
+	else if (w->only == NULL)
+		f->live -= (uint64_t)lent;
 	return error;
 }
 
