@@ -28,6 +28,7 @@ enum { NONE, BUSY, IDLE };
 
 static uint32_t word; /* [a] */
 bool (*ns_maint_idle[NS_MAINT_LAYERS])(void);
+void (*ns_vm_give_all)(void);
 
 static size_t
 decay_all(void)

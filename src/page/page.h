@@ -326,6 +326,9 @@ void ns_maint_dirty(void); /* there is something new to look after */
 enum ns_maint_layer { NS_MAINT_SLAB, NS_MAINT_VM, NS_MAINT_LAYERS };
 extern bool (*ns_maint_idle[NS_MAINT_LAYERS])(void);
 
+/* [a] The same when memory is short: what vm keeps at hand.  No lock held. */
+extern void (*ns_vm_give_all)(void);
+
 /*
  * fork: slab/fork.c takes every lock.  A sibling layer that it must not know
  * registers here: lock, unlock (parent), and child, which re-initialises.

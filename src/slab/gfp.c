@@ -55,11 +55,15 @@ wait_a_little(unsigned round)
 	ns_os_sleep_on(&word, 0, ns_min(1ul << ns_min(round, 6), SLEEP_MAX_MS));
 }
 
-/* What the thread holds back. */
+/* What the thread holds back, and the layer of pages. */
 static void
 give_back(gfp_t gfp)
 {
+	void (*give_all)(void) = ns_load_acquire(&ns_vm_give_all);
+
 	ns_thread_abandon(ns_home->thread, NULL);
+	if (give_all != NULL)
+		give_all();
 	if (ns_gfp_may_call(gfp))
 		ns_caches_settle();
 }

@@ -275,8 +275,10 @@ parse_threshold(struct parser *p, uint64_t *threshold)
 	char text[24];
 	int error;
 
-	memcpy(text, p->at, ns_min(n, sizeof(text) - 1));
-	text[ns_min(n, sizeof(text) - 1)] = '\0';
+	if (n >= sizeof(text))
+		return fail(p, p->at, "expected a size such as 16M");
+	memcpy(text, p->at, n);
+	text[n] = '\0';
 	error = ns_parse_size(text, threshold, &pos);
 	if (error == -EINVAL)
 		return fail(p, p->at + pos, "expected a size such as 16M");

@@ -373,6 +373,7 @@ ns_policy_read(const char *text, const struct ns_policy **policy)
 
 	if (strchr(text, ' ') != NULL || strncmp(text, "small=", 6) == 0 ||
 	    strncmp(text, "large=", 6) == 0 ||
+	    strncmp(text, "threshold=", 10) == 0 ||
 	    ns_policy_parse(text, NULL, &rules, &pos, &why) != 0 ||
 	    ns_policy_make(&rules.small, &made, &why) != 0)
 		return -EINVAL;

@@ -166,20 +166,30 @@ refuse(int error)
 	return NULL;
 }
 
-/* Sleeps for memory for a page at @pindex without the object's lock. */
-static void
-sleep_for_memory(const char *call, vm_object_t object, vm_pindex_t pindex,
-		 int req)
+/*
+ * A page at @pindex after all; or sleeps for memory for it without the object's
+ * lock, and NULL.
+ */
+static vm_page_t
+wait_for_memory(const char *call, vm_object_t object, vm_pindex_t pindex,
+		int req)
 {
 	struct ns_vm_place place = ns_vm_place_in(object, pindex, NS_NO_SLOT);
 	uint32_t seen;
+	vm_page_t m;
 
 	ns_add_relaxed(&ns_vm_waiters, 1u);
 	seen = ns_load_relaxed(&frees);
-	VM_OBJECT_WUNLOCK(object);
-	help_or_sleep(&place, req, seen);
+	m = ns_vm_object_alloc(call, object, pindex, NS_NO_SLOT,
+			       req & ~GRAB_FLAGS);
+	if (m == NULL) {
+		VM_OBJECT_WUNLOCK(object);
+		help_or_sleep(&place, req, seen);
+	}
 	ns_sub_relaxed(&ns_vm_waiters, 1u);
-	ns_vm_wlock(call, object);
+	if (m == NULL)
+		ns_vm_wlock(call, object);
+	return m;
 }
 
 /* NULL with errno EAGAIN: look again. */
@@ -211,12 +221,15 @@ grab_new(const char *call, vm_object_t object, vm_pindex_t pindex, int req)
 		return refuse(ENOENT);
 	m = ns_vm_object_alloc(call, object, pindex, NS_NO_SLOT,
 			       req & ~GRAB_FLAGS);
+	if (m == NULL && (errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0))
+		return NULL;
+	if (m == NULL)
+		m = wait_for_memory(call, object, pindex, req);
 	if (m != NULL && (req & VM_ALLOC_ZERO) != 0 &&
 	    (vm_page_flags(m) & (PG_ZERO | PG_VALID)) == 0)
 		memset(m->addr, 0, ns_vm_bytes(m));
-	if (m != NULL || errno != ENOMEM || (req & VM_ALLOC_NOWAIT) != 0)
+	if (m != NULL)
 		return m;
-	sleep_for_memory(call, object, pindex, req);
 	return refuse((req & VM_ALLOC_WAITFAIL) != 0 ? ENOMEM : EAGAIN);
 }
 

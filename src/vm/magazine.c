@@ -108,12 +108,13 @@ ns_vm_mag_init(void)
 		    ns_os_reserve(NS_VM_MAG_CPUS * stacks_size(), ns_page_size);
 	ns_store_relaxed(&restarts, NS_RSEQ && ns_os_rseq_fences() == 0);
 	ns_store_release(&ns_maint_idle[NS_MAINT_VM], ns_vm_mag_idle);
+	ns_store_release(&ns_vm_give_all, ns_vm_drain);
 }
 
 static uint32_t
 first_max(unsigned order)
 {
-	return (uint32_t)(START >> (ns_page_shift + order));
+	return (uint32_t)ns_max(START >> (ns_page_shift + order), 1);
 }
 
 /* Whoever is there first; others write the same. */
@@ -370,6 +371,7 @@ ns_vm_mag_fill(struct ns_vm_node *n, bool zero)
 	g = ns_vm_mag_mine(&at, n->order, zero);
 	if (g == NULL || !is_of(g, n))
 		return false;
+	at.entry = ns_load_relaxed(&g->page[zero]); /* known since it has one */
 	at.gate[1] = &n->tight;
 	earned = earn(n, g, zero);
 	ns_vm_prefer(n, zero, at.cpu);

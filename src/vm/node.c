@@ -163,6 +163,26 @@ wants_fresh(const struct ns_vm_node *n)
 	return ns_list_empty(&n->fresh) && n->nfree <= n->low + n->keep;
 }
 
+/* What magazines for any size of page keep of the node's memory comes back. */
+void
+ns_vm_drain_slot(unsigned slot)
+{
+	struct ns_vm_node *n;
+
+	for (unsigned order = 0; order < norders; order++) {
+		n = ns_vm_node(slot, order);
+		if (ns_vm_mag_pages(n) > 0)
+			ns_vm_mag_drain(n);
+	}
+}
+
+void
+ns_vm_drain(void)
+{
+	for (unsigned slot = 0; slot < ns_topo.nslots; slot++)
+		ns_vm_drain_slot(slot);
+}
+
 /*
  * Free pages that are not in chunks come back: those in magazines, which
  * refuse from now on, and the one being zeroed.  The lock is dropped.
@@ -178,6 +198,7 @@ gather(struct ns_vm_node *n)
 	ns_unlock(&n->lock);
 	if (!is_drained)
 		ns_vm_mag_drain(n);
+	ns_vm_drain_slot(n->slot);
 	ns_vm_zero_wait(n);
 	ns_lock(&n->lock);
 	if (ns_load_relaxed(&n->tight) == NS_VM_TIGHT && n->eased == eased)
@@ -215,7 +236,7 @@ take_above(struct ns_vm_node *n, uint32_t mark, int req, bool *grew)
 			return ns_vm_take(n, zero);
 		if (!room && ns_vm_held(n) <= mark && !drained) {
 			gather(n);
-			drained = true;
+			drained = room = true; /* chunks may have gone */
 			continue;
 		}
 		if (!room && ns_vm_held(n) + n->ncached <= mark)
@@ -418,6 +439,7 @@ ns_vm_free_cached(struct ns_vm_node *n, uint64_t goal)
 		if (ns_unlikely(ns_load_relaxed(&n->nreserve) < n->intr))
 			refill(n);
 		ns_unlock(&n->lock);
+		ns_vm_freed();
 	} while (left == 0);
 }
 
@@ -439,7 +461,8 @@ ns_vm_put_all(struct ns_vm_node *n, struct vm_page **page, unsigned count)
 		ns_vm_give_back(spare);
 	}
 	/* Who found none meanwhile may sleep already. */
-	ns_vm_freed();
+	if (count > 0)
+		ns_vm_freed();
 }
 
 void

@@ -141,7 +141,10 @@ ns_vm_request_error(vm_object_t object, int req)
 	    is_contrary(req))
 		return EINVAL;
 	if ((req & VM_ALLOC_NOOBJ) == 0)
-		return object != NULL ? 0 : EINVAL;
+		return object == NULL || ((req & VM_ALLOC_NOFREE) != 0 &&
+					  object->segment != NULL)
+			   ? EINVAL
+			   : 0;
 	return (req & VM_ALLOC_IFCACHED) != 0 ? ENOENT : 0;
 }
 
@@ -499,11 +502,10 @@ ns_vm_set_flags(struct vm_page *m, int set, int clear)
 
 /* What was laid aside because it was dirty is inactive now. */
 void
-ns_vm_undirty(const char *call, struct vm_page *m)
+ns_vm_undirty(struct vm_page *m)
 {
 	ns_vm_set_flags(m, 0, PG_DIRTY);
-	if (ns_load_relaxed(&m->queue) == NS_VM_PQ_UNSWAPPABLE)
-		ns_vm_enqueue(call, m, PQ_INACTIVE, false);
+	ns_vm_queue_again(m, PQ_INACTIVE);
 }
 
 ns_export void
@@ -524,5 +526,5 @@ ns_export void
 vm_page_undirty(vm_page_t m)
 {
 	ns_vm_expect("vm_page_undirty", m, NS_VM_IN_USE | NS_VM_BUSY);
-	ns_vm_undirty("vm_page_undirty", m);
+	ns_vm_undirty(m);
 }

@@ -126,7 +126,9 @@ begin_read(struct vm_page *m)
 {
 	int now = ns_load_relaxed(&m->flags) & (PG_VALID | PG_DIRTY);
 
-	ns_vm_set_flags(m, now << NS_VM_WAS, 0); /* none of them is set yet */
+	/* Others may be set: by who was in a read when a child was forked. */
+	ns_vm_set_flags(m, now << NS_VM_WAS,
+			NS_VM_WAS_MASK & ~(now << NS_VM_WAS));
 }
 
 static void

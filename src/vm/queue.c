@@ -81,6 +81,21 @@ ns_vm_enqueue(const char *call, struct vm_page *m, uint8_t queue, bool head)
 		ns_vm_die(call, m, broken);
 }
 
+/* To @queue if it was laid aside, or is being laid aside right now. */
+void
+ns_vm_queue_again(struct vm_page *m, uint8_t queue)
+{
+	struct ns_vm_node *n = ns_vm_node_of(m);
+	uint8_t now = ns_load_relaxed(&m->queue);
+
+	if (now != PQ_LAUNDRY && now != NS_VM_PQ_UNSWAPPABLE)
+		return;
+	ns_lock(&n->qlock);
+	if (m->queue == NS_VM_PQ_UNSWAPPABLE)
+		ns_vm_queue_move(m, queue, false);
+	ns_unlock(&n->qlock);
+}
+
 /* The caller has the page, or it was just wired. */
 void
 ns_vm_dequeue(struct vm_page *m)
@@ -149,7 +164,7 @@ vm_page_advise(vm_page_t m, int advice)
 	if (advice == MADV_WILLNEED)
 		activate(call, m);
 	if (advice == MADV_FREE)
-		ns_vm_undirty(call, m);
+		ns_vm_undirty(m);
 	if (advice != MADV_FREE && advice != MADV_DONTNEED)
 		return;
 	__atomic_fetch_and(&m->flags, (uint16_t)~PG_REFERENCED,

@@ -71,6 +71,7 @@ ns_vm_drop_cached(vm_object_t object, vm_pindex_t pindex, struct vm_page *m)
 	ns_vm_tree_clear(&object->tree, pindex);
 	ns_store_relaxed(&m->object, NULL);
 	ns_vm_free("vm_page_free", m, false);
+	ns_vm_freed();
 }
 
 /*
@@ -119,6 +120,8 @@ from_cache(vm_object_t object, vm_pindex_t pindex, int req, int *error)
 		return NULL;
 	ns_vm_busy_set(e.page, req);
 	enter(e.page, object, pindex);
+	if ((req & VM_ALLOC_NOFREE) != 0)
+		ns_vm_set_flags(e.page, PG_NOFREE, 0);
 	return e.page;
 }
 
@@ -194,6 +197,7 @@ take_run(vm_object_t object, vm_pindex_t pindex, unsigned slot, int req,
 					   ns_vm_page_of(ns_vm_segment_addr(
 					       object, pindex + i)),
 					   false);
+			ns_vm_freed();
 			return NULL;
 		}
 		first = i == 0 ? m : first;
@@ -364,8 +368,7 @@ vm_page_rename(vm_page_t m, vm_object_t object, vm_pindex_t pindex)
 	ns_vm_tree_trim(&old->tree, was);
 	ns_vm_set_flags(m, PG_DIRTY | PG_VALID | NS_VM_CHANGED, 0);
 	/* Who had no pager may have one now. */
-	if (ns_load_relaxed(&m->queue) == NS_VM_PQ_UNSWAPPABLE)
-		ns_vm_enqueue("vm_page_rename", m, PQ_LAUNDRY, false);
+	ns_vm_queue_again(m, PQ_LAUNDRY);
 	return 0;
 }
 

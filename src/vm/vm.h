@@ -445,7 +445,7 @@ int ns_vm_request_error(vm_object_t object, int req);
 struct vm_page *ns_vm_finish(struct vm_page *m, int req);
 void ns_vm_free_page(const char *call, struct vm_page *m, bool zero);
 void ns_vm_set_flags(struct vm_page *m, int set, int clear);
-void ns_vm_undirty(const char *call, struct vm_page *m);
+void ns_vm_undirty(struct vm_page *m);
 
 /* grab.c */
 vm_page_t ns_vm_grab(const char *call, vm_object_t object, vm_pindex_t pindex,
@@ -464,6 +464,7 @@ ns_vm_freed(void)
 /* queue.c */
 void ns_vm_queue_init(struct ns_vm_node *n);
 void ns_vm_queue_move(struct vm_page *m, uint8_t queue, bool head); /* [q] */
+void ns_vm_queue_again(struct vm_page *m, uint8_t queue);
 void ns_vm_enqueue(const char *call, struct vm_page *m, uint8_t queue,
 		   bool head);
 void ns_vm_dequeue(struct vm_page *m);
@@ -538,6 +539,8 @@ struct vm_page *ns_vm_mag_get(unsigned order, bool zero);
 bool ns_vm_mag_put(struct vm_page *m, bool zero);
 bool ns_vm_mag_fill(struct ns_vm_node *n, bool zero);
 void ns_vm_mag_drain(struct ns_vm_node *n);
+void ns_vm_drain_slot(unsigned slot); /* node.c: of all sizes */
+void ns_vm_drain(void);               /* and on all nodes */
 void ns_vm_mag_retire(struct ns_vm_node *n);
 void ns_vm_mag_slacken(struct ns_vm_node *n);
 struct vm_page *ns_vm_mag_rob(const struct ns_vm_node *n);

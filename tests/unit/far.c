@@ -422,6 +422,47 @@ kfree_twice(void *arg)
 	kfree(p);
 }
 
+static void *
+make_some(void *arg)
+{
+	for (unsigned i = 0; i < 100; i++)
+		objs[i] = get(1);
+	return arg;
+}
+
+static void
+free_some(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		kmem_cache_free(cache, objs[i]);
+}
+
+/* A bin keeps its array, a short one, for the next cache with its id. */
+static void
+short_array(void *arg)
+{
+	void *p[20];
+
+	(void)arg;
+	start(3000);
+	kfree(kmalloc_node(64, GFP_KERNEL, 1)); /* a heap there */
+	elsewhere(make_some);
+	free_some(100);
+	kmem_cache_destroy(cache);
+	for (unsigned i = 0; i < 20; i++) /* behind it another's */
+		p[i] = kmalloc_node(48, GFP_KERNEL, 1);
+	kfree_bulk(20, p);
+	start(16);
+	elsewhere(make_some);
+	free_some(FEW + 1);
+	for (unsigned i = 0; i < 60; i++) {
+		void *q = kmalloc_node(48, GFP_KERNEL, 1);
+
+		for (unsigned k = 0; k < 100; k++)
+			REQUIRE(q != objs[k]);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -438,6 +479,7 @@ main(int argc, char **argv)
 #endif
 		{ "counts", counts },
 		{ "migrates", migrates },
+		{ "short_array", short_array },
 	};
 
 	(void)argc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Objects of longer pages, and contiguous ones. */
+#include "numaslab/kmem.h"
 #include "tests/vm/row.h"
 
 #define N VM_ALLOC_NORMAL
@@ -303,11 +304,76 @@ other_size(void *arg)
 	VM_OBJECT_WUNLOCK(o);
 }
 
+/* Fills magazines with pages of @size, dirty and zero, @bytes of each. */
+static void
+fill_magazines(size_t size, size_t bytes)
+{
+	vm_object_t o = make(bytes / size, size, false);
+	unsigned rounds = 2 * 12; /* they earn what they hold */
+	vm_page_t m;
+	vm_pindex_t i;
+
+	VM_OBJECT_WLOCK(o);
+	while (rounds-- > 0) {
+		for (i = 0; i < bytes / size; i++)
+			if (vm_page_alloc(o, i, N) == NULL)
+				break;
+		while (i-- > 0) {
+			m = vm_page_lookup(o, i);
+			memset(vm_page_addr(m), 0, size);
+			if (rounds % 2 == 0)
+				vm_page_free(m);
+			else
+				vm_page_free_zero(m);
+		}
+	}
+	VM_OBJECT_WUNLOCK(o);
+	vm_object_destroy(o);
+}
+
+static void
+fill_all_magazines(void *arg)
+{
+	boot(arg);
+	pin_home();
+	for (size_t size = 8192; size <= 512u * 1024; size *= 2)
+		fill_magazines(size, 5u << 20);
+}
+
+/* What magazines hold of one size can be had for another. */
+static void
+pages_share(void *arg)
+{
+	size_t had = 0;
+
+	fill_all_magazines(arg);
+	while (vm_page_alloc(NULL, 0, NORMAL) != NULL)
+		had += vm_page_size();
+	CHECK_MSG(had > ns_options.node_limit / 2, "%zu bytes", had);
+	check_all();
+}
+
+/* And by kmalloc. */
+static void
+kmalloc_shares(void *arg)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN;
+	const size_t size = 65536;
+	size_t had = 0;
+
+	fill_all_magazines(arg);
+	while (kmalloc_node(size, gfp, ns_topo.node_of_slot[0]) != NULL)
+		had += size;
+	CHECK_MSG(had > ns_options.node_limit / 2, "%zu bytes", had);
+}
+
 int
 main(void)
 {
 	static struct machine plain = { .purge_now = false };
 	static struct machine small = { .limit = 32ul << 20 };
+	static struct machine short_one = { .limit = 64ul << 20,
+					    .alone = true };
 	static struct machine purged = { .purge_now = true };
 	static struct machine big_pages = { .page_size = 16384,
 					    .purge_now = true };
@@ -319,6 +385,8 @@ main(void)
 	CASE(segments, &big_pages);
 	CASE(segment_bounds, &small);
 	CASE(no_queue, &plain);
+	CASE(kmalloc_shares, &short_one);
+	CASE(pages_share, &short_one);
 	CASE(other_size, &plain);
 	return test_done();
 }
