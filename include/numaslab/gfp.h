@@ -4,8 +4,8 @@
  *
  * "The flags are only relevant if the cache has no available objects"
  * (kmem_cache_alloc(9)): a request that memory at hand can serve ignores all
- * of them but __GFP_ZERO.  gfp(7) has the kernel's meaning of each flag
- * beside its meaning here.  The values are this library's own.
+ * of them but __GFP_ZERO and __GFP_ACCOUNT.  gfp(7) has the kernel's meaning
+ * of each flag beside its meaning here.  The values are this library's own.
  *
  * A contradictory pair fails with EINVAL and allocates nothing:
  *   __GFP_NOFAIL with __GFP_NORETRY or __GFP_RETRY_MAYFAIL,

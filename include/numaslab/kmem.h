@@ -68,7 +68,8 @@ struct numaslab_account; /* account.h */
 
 /*
  * kmem_cache_create - create a cache of objects.
- * @name:  copied; shown in statistics and in error lines.  Not NULL.
+ * @name:  copied, of which 31 bytes are kept; shown in statistics and in error
+ *         lines.  Not NULL.
  * @size:  object size in bytes, 1 to KMALLOC_MAX_CACHE_SIZE.
  * @align: 0 (pointer alignment at least) or a power of two up to 4096.
  * @flags: SLAB_*.
@@ -246,8 +247,9 @@ bool kmem_dump_obj(void *p);
 /*
  * kmem_cache_alloc - allocate an object on the calling thread's node.
  * @flags: relevant only if the cache has no available objects, except
- *         __GFP_ZERO, which is invalid with a constructor (EINVAL), and
- *         contradictory ones (EINVAL): see gfp.h.
+ *         __GFP_ZERO, which is invalid with a constructor (EINVAL),
+ *         __GFP_ACCOUNT (account.h), and contradictory ones (EINVAL): see
+ *         gfp.h.
  * Returns the object, or NULL with errno set.  (Not __attribute__((malloc)):
  * a constructed object may hold pointers, to itself for one.)
  */

@@ -427,7 +427,12 @@ forget(struct kmem_cache *c)
 	ns_lock(&ns_caches_lock);
 	ns_tag_end(&c->tag, NS_CACHE);
 	delist(c);
+#ifdef NS_DEBUG
+	/* Last, so that a pointer to it is no cache's for long. */
+	ns_list_append(&unused, &c->link);
+#else
 	ns_list_push(&unused, &c->link);
+#endif
 	ns_unlock(&ns_caches_lock);
 }
 

@@ -445,7 +445,9 @@ mempool_destroy(mempool_t *m)
 {
 	if (m == NULL)
 		return;
-	empty(check(m, __func__));
+	check(m, __func__);
+	(void)ns_usable_size(m, __func__); /* not one of mempool_init's */
+	empty(pool_of(m));
 	kfree(m);
 }
 

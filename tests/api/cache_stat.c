@@ -132,13 +132,17 @@ test_errors(void)
 
 /* The offsets of the first objects of slabs repeat after color_period. */
 static void
-test_colors(void)
+check_colors(unsigned size)
 {
-	struct kmem_cache *c = create("colored", 256, 0, NULL);
+	struct kmem_cache *c = create("colored", size, 0, NULL);
+	struct kmem_cache *d = create("plain", size, SLAB_NO_COLOR, NULL);
 	struct kmem_cache_stat st = stat_of(c, NUMA_NO_NODE);
 	unsigned offsets[64] = { 0 }, distinct = 0, at;
 	uintptr_t slab = 0;
 
+	CHECK_EQ(st.color_cost,
+		 (stat_of(d, 0).slab_objects - st.slab_objects) * st.stride);
+	kmem_cache_destroy(d);
 	CHECK(st.color_offset >= 64 && st.color_period > 1);
 	CHECK(st.color_cost < st.slab_size / 32);
 	CHECK_EQ(st.color_cost % st.stride, 0);
@@ -152,8 +156,20 @@ test_colors(void)
 		distinct += offsets[at / 64]++ == 0;
 	}
 	CHECK(distinct > 1 && distinct <= st.color_period);
+	/* All are seen where none is longer than an object. */
+	if (st.color_offset * st.color_period <= st.stride) {
+		CHECK(stat_of(c, 0).slabs >= st.color_period);
+		CHECK_EQ(distinct, st.color_period);
+	}
 	kmem_cache_free_bulk(c, MANY, objs);
 	kmem_cache_destroy(c);
+}
+
+static void
+test_colors(void)
+{
+	check_colors(256);  /* which costs objects */
+	check_colors(2000); /* many slabs */
 }
 
 static void
@@ -455,6 +471,33 @@ check_fails(struct kmem_cache *c, int does)
 	kmem_cache_destroy(c);
 }
 
+/* At the limit: who may not fail waits until another thread frees one. */
+static void *
+free_one_soon(void *c)
+{
+	usleep(20000);
+	kmem_cache_free(c, objs[0]);
+	return NULL;
+}
+
+static void
+test_limit_waits(void)
+{
+	static const struct kmem_cache_args args = { .limit = 1 };
+	struct kmem_cache *c = create("waits", 72, 0, &args);
+	pthread_t t;
+	void *p;
+
+	objs[0] = kmem_cache_alloc(c, GFP_KERNEL);
+	REQUIRE(objs[0] != NULL);
+	REQUIRE(pthread_create(&t, NULL, free_one_soon, c) == 0);
+	p = kmem_cache_alloc(c, GFP_KERNEL | __GFP_NOFAIL);
+	CHECK(p != NULL);
+	pthread_join(t, NULL);
+	kmem_cache_free(c, p);
+	kmem_cache_destroy(c);
+}
+
 static void
 test_failslab(void)
 {
@@ -482,6 +525,7 @@ main(int argc, char **argv)
 	test_for_each_against_destroy();
 	test_class_names();
 	test_limit();
+	test_limit_waits();
 	test_failslab();
 	return test_done();
 }

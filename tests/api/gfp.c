@@ -115,6 +115,7 @@ static void
 test_reserve(void)
 {
 	unsigned ordinary;
+	void *p;
 
 	fill_with(GFP_NOWAIT);
 	fill_with(GFP_KERNEL);
@@ -125,6 +126,12 @@ test_reserve(void)
 	objs[n] = kmem_cache_alloc(cache, GFP_ATOMIC);
 	CHECK(objs[n] != NULL);
 	n++;
+	p = kmalloc(10000, GFP_ATOMIC); /* blocks, and whole pages */
+	CHECK(p != NULL);
+	kfree(p);
+	p = kmalloc(200000, GFP_ATOMIC);
+	CHECK(p != NULL);
+	kfree(p);
 	fill_with(__GFP_MEMALLOC);
 	CHECK_MSG(n - ordinary > 100 * NODES, "%u objects", n - ordinary);
 	fill_with(GFP_ATOMIC);
@@ -178,6 +185,7 @@ free_them(void *arg)
 {
 	(void)arg;
 	pthread_barrier_wait(&start);
+	usleep(20000); /* it has tried */
 	while (n > 0)
 		kmem_cache_free(cache, objs[--n]);
 	kmem_cache_shrink(cache);
@@ -185,7 +193,7 @@ free_them(void *arg)
 }
 
 static void
-test_nofail(void)
+test_nofail(int is_object)
 {
 	pthread_t t;
 	void *p;
@@ -194,7 +202,8 @@ test_nofail(void)
 	pthread_barrier_init(&start, NULL, 2);
 	REQUIRE(pthread_create(&t, NULL, free_them, NULL) == 0);
 	pthread_barrier_wait(&start);
-	p = kmalloc(300000, GFP_KERNEL | __GFP_NOFAIL);
+	p = is_object ? kmem_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL)
+		      : kmalloc(300000, GFP_KERNEL | __GFP_NOFAIL);
 	CHECK(p != NULL);
 	pthread_join(t, NULL);
 	kfree(p);
@@ -210,7 +219,8 @@ main(int argc, char **argv)
 	test_reserve();
 	test_gives_up();
 	test_reclaim();
-	test_nofail();
+	test_nofail(0);
+	test_nofail(1);
 	kmem_cache_destroy(cache);
 	return test_done();
 }

@@ -25,11 +25,14 @@ use(void)
 {
 	struct kmem_cache *c = kmem_cache_create("c", 64, 0,
 						 SLAB_HWCACHE_ALIGN, 0);
+	static struct kmem_cache_args args;
+	struct kmem_cache *d = kmem_cache_create("d", 64, &args, 0);
 	void *p = kmem_cache_alloc(c, GFP_KERNEL | __GFP_ZERO);
 	vm_page_t m = vm_page_alloc(0, 0, VM_ALLOC_NORMAL | VM_ALLOC_NOOBJ);
 	struct numaslab_node_stat st;
 
 	kmem_cache_free(c, p);
+	kmem_cache_destroy(d);
 	vm_page_free(m);
 	return numaslab_node_stat(numaslab_node_of(p), &st) +
 	       ZERO_OR_NULL_PTR(ZERO_SIZE_PTR);

@@ -159,6 +159,21 @@ test_nodes(void)
 			kfree(p);
 		}
 	}
+	for (int node = 0; node < NODES; node++)
+		for (size_t size = 1; size <= 4ul << 20; size *= 2)
+			for (int i = 0; i < 12; i++) {
+				void *p;
+
+				/* What a like size leaves is not aligned. */
+				kfree(kmalloc_node(size - size / 64, 0, node));
+				p = i % 3 == 0   ? kmalloc_node(size, 0, node)
+				    : i % 3 == 1 ? kzalloc_node(size, 0, node)
+						 : kvmalloc_node(size, 0, node);
+				REQUIRE(p != NULL);
+				CHECK_MSG((uintptr_t)p % size == 0, "%zu: %p",
+					  size, p);
+				kfree(p);
+			}
 	CHECK_ERRNO(kmalloc_node(8, GFP_KERNEL, NODES), NULL, EINVAL);
 	CHECK_ERRNO(kmalloc_node(8, GFP_KERNEL, -2), NULL, EINVAL);
 	CHECK_ERRNO(kmalloc_node(8, GFP_KERNEL, 1 << 20), NULL, EINVAL);

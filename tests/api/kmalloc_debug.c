@@ -286,6 +286,8 @@ test_leak(void)
 	CHECK(strstr(out.text, "of 1001 bytes, cache kmalloc-1024, node") !=
 	      NULL);
 	CHECK(strstr(out.text, "allocator_of_it") != NULL);
+	CHECK(strstr(out.text, "freer_of_it") != NULL);
+	CHECK(strstr(out.text, "node 2: in use") != NULL);
 	CHECK(strstr(out.text, "numaslab: exit: 2 objects of cache "
 			       "kmalloc-1024 are still live\n") != NULL);
 	CHECK(strstr(out.text, "cache kmalloc-112") == NULL);

@@ -50,6 +50,9 @@ test_size_and_name(void)
 	CHECK_EQ(kmem_cache_size(c), 123);
 	kmem_cache_destroy(c);
 	kmem_cache_destroy(NULL);
+	c = create("a name that is longer than what is kept", 8, 0, 0, NULL);
+	CHECK_STR(kmem_cache_name(c), "a name that is longer than what");
+	kmem_cache_destroy(c);
 }
 
 static void
@@ -144,9 +147,12 @@ test_args(void)
 					    struct with_links, links) };
 	unsigned size = sizeof(struct with_links);
 	struct kmem_cache *c = kmem_cache_create("args", size, &args, 0);
+	struct kmem_cache_stat st;
 	struct with_links *o;
 
 	REQUIRE(c != NULL);
+	REQUIRE(kmem_cache_stat(c, NUMA_NO_NODE, &st) == 0);
+	CHECK_EQ(st.stride, size); /* no room behind it */
 	for (unsigned round = 0; round < 3; round++) {
 		CHECK_EQ(kmem_cache_alloc_bulk(c, GFP_KERNEL, 1000, objs),
 			 1000);

@@ -2,6 +2,9 @@
 /* kmem.h: objects, zeroed, of a node, in bulk, given back. */
 #include "tests/api/kmem_test.h"
 
+#include <numaslab/mempool.h>
+
+#include <limits.h>
 #include <pthread.h>
 
 /* --- zeroed objects --- */
@@ -86,6 +89,9 @@ test_bulk(void)
 	uint64_t before = live_bytes();
 
 	CHECK_EQ(kmem_cache_alloc_bulk(a, GFP_KERNEL, 0, objs), 0);
+	CHECK_ERRNO(
+	    kmem_cache_alloc_bulk(a, GFP_KERNEL, (size_t)INT_MAX + 1, objs), 0,
+	    EINVAL);
 	CHECK_EQ(kmem_cache_alloc_bulk(a, GFP_KERNEL, MANY, objs), MANY);
 	check_distinct(MANY, 56);
 	kmem_cache_free_bulk(a, MANY, objs);
@@ -216,6 +222,21 @@ test_freed_by_another_thread(void)
 	kmem_cache_destroy(c);
 }
 
+/* A pool lies on its node. */
+static void
+test_pool_on_node(void)
+{
+	mempool_t *m;
+
+	for (int node = 0; node < NODES; node++) {
+		m = mempool_create_node(2, mempool_kmalloc, mempool_kfree,
+					(void *)100, GFP_KERNEL, node);
+		REQUIRE(m != NULL);
+		CHECK_EQ(numaslab_node_of(m), node);
+		mempool_destroy(m);
+	}
+}
+
 static void
 test_null_and_errno(void)
 {
@@ -240,6 +261,7 @@ main(int argc, char **argv)
 	test_shrink();
 	test_destroy_with_live_objects();
 	test_freed_by_another_thread();
+	test_pool_on_node();
 	test_null_and_errno();
 	return test_done();
 }

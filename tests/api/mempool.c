@@ -164,6 +164,15 @@ counted_free(void *p, void *data)
 	kmem_cache_free(data, p);
 }
 
+static gfp_t with_flags;
+
+static void *
+flagged_alloc(gfp_t flags, void *data)
+{
+	with_flags = flags;
+	return counted_alloc(flags, data);
+}
+
 static void *
 never(gfp_t flags, void *data)
 {
@@ -208,6 +217,14 @@ test_pool(void)
 		    NULL, EINVAL);
 	CHECK_ERRNO(mempool_create(4, never, counted_free, cache), NULL,
 		    ENOMEM);
+	CHECK_ERRNO(mempool_create_node(1, counted_alloc, counted_free, cache,
+					__GFP_NOFAIL, NUMA_NO_NODE),
+		    NULL, EINVAL);
+	m = mempool_create_node(2, flagged_alloc, counted_free, cache,
+				GFP_NOWAIT, NUMA_NO_NODE);
+	REQUIRE(m != NULL);
+	CHECK_EQ(with_flags, GFP_NOWAIT);
+	mempool_destroy(m);
 }
 
 static void
@@ -340,6 +357,20 @@ test_resize(void)
 		mempool_free(p[i], m);
 	CHECK_EQ(freed, 6 + 12);
 	CHECK_EQ(ready_in(m), 2);
+	/* Nothing ready, nothing to be had, and it may not wait. */
+	left = 0;
+	for (int i = 0; i < 2; i++) {
+		p[i] = mempool_alloc(m, GFP_NOWAIT);
+		CHECK(p[i] != NULL);
+	}
+	CHECK(!mempool_is_saturated(m));
+	alarm(60);
+	CHECK_ERRNO(mempool_alloc(m, GFP_NOWAIT), NULL, ENOMEM);
+	CHECK_ERRNO(mempool_alloc(m, GFP_ATOMIC), NULL, ENOMEM);
+	alarm(0);
+	mempool_free(p[0], m);
+	mempool_free(p[1], m);
+	CHECK(mempool_is_saturated(m));
 	left = 3;
 	CHECK_EQ(mempool_resize(m, 5), 0);
 	CHECK_EQ(ready_in(m), 5);

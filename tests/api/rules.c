@@ -429,6 +429,9 @@ test_pools(void)
 	CHECK_ABORTS(leave, &junk, "mempool_exit(0x");
 	CHECK_ABORTS(leave, NULL, "mempool_exit(NULL): no pool");
 	CHECK_ABORTS(leave, (void *)0x1238, "mempool_exit(0x1238): no pool");
+	CHECK_EQ(mempool_init_kmalloc_pool(&exited, 1, 100), 0);
+	CHECK_ABORTS(pool_destroy, &exited, "mempool_destroy(0x");
+	mempool_exit(&exited);
 	CHECK_ABORTS(no_pool, NULL, "mempool_init_node(NULL): no pool");
 	CHECK_ABORTS(is_initialized, NULL,
 		     "mempool_initialized(NULL): no pool");
@@ -462,6 +465,27 @@ test_shrinkers(void)
 	shrinker_free(dead);
 	CHECK_CALLS(of_shrinkers, "shrinker", dead, NULL);
 }
+
+#ifdef NS_DEBUG
+static void
+use_after_another(void *p)
+{
+	REQUIRE(kmem_cache_create("new", 64, 0, SLAB_NO_MERGE, NULL) != NULL);
+	out[0] = kmem_cache_alloc(p, GFP_KERNEL);
+}
+
+/* Its descriptor is not the next cache's. */
+static void
+test_stale(void)
+{
+	struct kmem_cache *dead =
+	    kmem_cache_create("stale", 4000, 0, SLAB_NO_MERGE, NULL);
+
+	kmem_cache_destroy(dead);
+	CHECK_ABORTS(use_after_another, dead,
+		     "kmem_cache_alloc(stale): the cache was destroyed");
+}
+#endif
 
 /* --- what else may be NULL and must not --- */
 
@@ -590,6 +614,9 @@ main(void)
 	test_accounts();
 	test_shrinkers();
 	test_null_arguments();
+#ifdef NS_DEBUG
+	test_stale();
+#endif
 	kmem_cache_return_sheaf(cache, GFP_KERNEL, sheaf);
 	kmem_cache_free(cache, object);
 	kmem_cache_destroy(cache);

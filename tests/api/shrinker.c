@@ -199,10 +199,21 @@ static void
 test_drop(void)
 {
 	struct shrinker *s = new_shrinker(0);
+	struct kmem_cache_stat st;
 
 	reset();
 	keep(1000, GFP_KERNEL);
+	for (int round = 0; round < 4; round++) { /* so that some stay */
+		while (n < 400)
+			objs[n++] = kmem_cache_alloc(plain, GFP_KERNEL);
+		while (n > 0)
+			kmem_cache_free(plain, objs[--n]);
+	}
+	REQUIRE(kmem_cache_stat(plain, NUMA_NO_NODE, &st) == 0);
+	CHECK(st.slabs > 0);
 	CHECK_EQ(drop_slab(), 0); /* not registered yet */
+	REQUIRE(kmem_cache_stat(plain, NUMA_NO_NODE, &st) == 0);
+	CHECK_EQ(st.slabs, 0); /* nor at hand any more */
 	CHECK_EQ(counts, 0);
 	shrinker_register(s);
 	CHECK_EQ(drop_slab(), 1000);
@@ -351,6 +362,7 @@ static void
 test_pressure(void)
 {
 	static const gfp_t never[] = { GFP_NOWAIT, GFP_NOIO, GFP_NOFS,
+				       __GFP_DIRECT_RECLAIM | __GFP_FS,
 				       GFP_ATOMIC | __GFP_NOMEMALLOC };
 	struct shrinker *s = new_shrinker(0);
 	unsigned before, had;
@@ -361,6 +373,11 @@ test_pressure(void)
 	reset();
 	for (unsigned i = 0; i < sizeof(never) / sizeof(*never); i++)
 		fill(never[i]);
+	/* A magazine may have some: those first. */
+	for (unsigned i = 0; i < sizeof(never) / sizeof(*never); i++)
+		CHECK_ERRNO(
+		    kmem_cache_alloc_bulk(plain, never[i], 20, objs + n), 0,
+		    ENOMEM);
 	CHECK_EQ(counts, 0);
 	CHECK_EQ(nkept, had);
 	before = n;

@@ -336,6 +336,10 @@ check_leak(slab_flags_t watch)
 	CHECK(strstr(out.text, about) != NULL);
 	CHECK(strstr(out.text, "allocator_of_it") != NULL);
 	CHECK(strstr(out.text, "(planted)") != NULL);
+	CHECK(strstr(out.text, "cache planted, node 2: in use") != NULL);
+	CHECK(strstr(out.text, "allocated by thread") != NULL);
+	CHECK(strstr(out.text, "freed by thread") != NULL);
+	CHECK(strstr(out.text, "freer_of_it") != NULL);
 	free_obj();
 	kmem_cache_destroy(cache);
 	kmem_cache_destroy(other);
