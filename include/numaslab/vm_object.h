@@ -12,7 +12,9 @@
  * thread that calls fork(2) may hold it for writing, not for reading; in the
  * child it is held by no other thread.
  *
- * Names and meaning of the locks are those of FreeBSD's vm/vm_object.h.  Who
+ * Names and meaning of the locks are those of FreeBSD's vm/vm_object.h, where
+ * vm_object_allocate and _terminate are what is _create and _destroy here; the
+ * calls that ask stand for members.  Who
  * breaks a rule named below aborts with one line on standard error; where
  * nothing is corrupted and it would cost something, in a debug build only.
  */

@@ -4,7 +4,10 @@
  *
  * Names, signatures and meaning are those of FreeBSD's vm/vm_page.h; where
  * FreeBSD's releases differ, the one that tells more is followed.  Flag
- * values are this library's own.  Node numbers are the operating system's.
+ * values are this library's own, and so are vm_page_addr, _length, _size,
+ * _of, _object, _pindex and _flags, which stand for members and macros, and
+ * vm_domain_stat and vm_pager_thread, for a sysctl and for curproc ==
+ * pageproc.  Node numbers are the operating system's.
  *
  * A page belongs to an object (vm_object.h), at an index, or to who allocated
  * it without one (VM_ALLOC_NOOBJ), until vm_page_free.  A page of an object is
@@ -83,7 +86,8 @@ typedef struct vm_page *vm_page_t;
  * @object: locked; ignored with VM_ALLOC_NOOBJ.
  * @pindex: below the object's size, with no page yet; ignored likewise.
  * @req:    exactly one class, and flags: not both of NOBUSY and SBUSY, nor
- *          of IFCACHED and IFNOTCACHED; none of WAITOK, WAITFAIL and NOCREAT.
+ *          of IFCACHED and IFNOTCACHED; none of WAITOK, WAITFAIL and NOCREAT;
+ *          not NOFREE for a contiguous object.
  *
  * A page that is cached at @pindex comes back with its contents (PG_VALID).
  * Else the page comes from the object's node or the calling thread's home, or

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Pagers, with the semantics of FreeBSD's vm/vm_pager.h: who reads and writes
- * an object's pages.
+ * an object's pages.  vm_pager_put_done is this library's own.
  *
  * An object gets its pager when it is created (vm_object.h).  The program
  * calls the functions below; the page daemon calls vm_pager_put_pages for

@@ -102,7 +102,8 @@ check_queue(const struct ns_vm_node *n, uint8_t queue)
 		const struct vm_page *m =
 		    ns_container_of(l, struct vm_page, link);
 
-		must(m->queue == queue, "page in another queue", n->slot);
+		must(m->queue == queue && ns_vm_node_of(m) == n,
+		     "page in another queue", n->slot);
 		must(ns_load_relaxed(&m->state) == NS_VM_ALLOCATED &&
 			 ns_load_relaxed(&m->object) != NULL,
 		     "page in a queue and in no object", n->slot);

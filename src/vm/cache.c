@@ -65,10 +65,13 @@ ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 		 int req)
 {
 	struct ns_vm_node *n = ns_vm_node(ns_slot_of(m), object->order);
-	uint32_t mark = ns_vm_mark(n, req);
+	uint32_t mark;
 	bool again = (req & VM_ALLOC_INTERRUPT) == 0;
 	int error;
 
+	if (ns_vm_is_pager() && (req & VM_ALLOC_NORMAL) != 0)
+		req ^= VM_ALLOC_NORMAL | VM_ALLOC_SYSTEM;
+	mark = ns_vm_mark(n, req);
 	for (;;) {
 		ns_lock(&n->lock);
 		error = !is_cached_at(m, object, pindex) ? -ENOENT
@@ -81,10 +84,8 @@ ns_vm_reactivate(struct vm_page *m, vm_object_t object, vm_pindex_t pindex,
 		if (error != -ENOMEM || !again)
 			return error;
 		again = ns_vm_grow(n, false, 0);
-		if (!again) {
-			ns_vm_mag_drain(n);
-			ns_vm_zero_wait(n);
-		}
+		if (!again)
+			ns_vm_drain_slot(n->slot);
 	}
 }
 

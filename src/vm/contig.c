@@ -242,7 +242,6 @@ find_run(struct ns_vm_node *n, int req, const struct ns_vm_run *run)
 	if (m != NULL)
 		return m;
 	ns_vm_drain_slot(n->slot);
-	ns_vm_zero_wait(n);
 	ns_lock(&n->lock);
 	m = take_gap(n, mark, run, UINT_MAX);
 	ns_unlock(&n->lock);

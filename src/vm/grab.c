@@ -239,6 +239,7 @@ is_good(vm_object_t object, vm_pindex_t pindex, int req)
 {
 	return wait_flags_are_good(req) && (req & VM_ALLOC_NOOBJ) == 0 &&
 	       ns_vm_request_error(object, req & ~GRAB_FLAGS) == 0 &&
+	       (object->segment == NULL || (req & VM_ALLOC_NOFREE) == 0) &&
 	       pindex < object->size;
 }
 

@@ -185,7 +185,7 @@ ns_vm_drain(void)
 
 /*
  * Free pages that are not in chunks come back: those in magazines, which
- * refuse from now on, and the one being zeroed.  The lock is dropped.
+ * refuse from now on.  The lock is dropped.
  */
 static void
 gather(struct ns_vm_node *n)
@@ -199,7 +199,6 @@ gather(struct ns_vm_node *n)
 	if (!is_drained)
 		ns_vm_mag_drain(n);
 	ns_vm_drain_slot(n->slot);
-	ns_vm_zero_wait(n);
 	ns_lock(&n->lock);
 	if (ns_load_relaxed(&n->tight) == NS_VM_TIGHT && n->eased == eased)
 		ns_store_relaxed(&n->tight, NS_VM_DRAINED);

@@ -144,15 +144,19 @@ ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
 
 	ns_vm_require_object(call, object, NS_VM_OBJ_WLOCKED);
 	if (pindex >= object->size ||
-	    (object->segment != NULL && slot != NS_NO_SLOT &&
-	     slot != object->segment->slot))
+	    (object->segment != NULL &&
+	     ((req & VM_ALLOC_NOFREE) != 0 ||
+	      (slot != NS_NO_SLOT && slot != object->segment->slot))))
 		return refuse(EINVAL);
 	m = from_cache(object, pindex, req, &error);
-	if (m != NULL)
+	if (m != NULL) {
+		if ((req & VM_ALLOC_NOFREE) != 0)
+			ns_vm_set_flags(m, PG_NOFREE, 0);
 		return ns_vm_finish(m, req);
+	}
 #ifdef NS_DEBUG
-	if (error == -EEXIST && (req & VM_ALLOC_IFNOTCACHED) == 0)
-		ns_vm_die(call, ns_vm_tree_get(&object->tree, pindex).page,
+	if (error == -EEXIST && vm_page_lookup(object, pindex) != NULL)
+		ns_vm_die(call, vm_page_lookup(object, pindex),
 			  "it is at that index already");
 #endif
 	if (error != -ENOENT || (req & VM_ALLOC_IFCACHED) != 0)

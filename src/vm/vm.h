@@ -558,7 +558,6 @@ void ns_vm_reserve_fork_child(struct ns_vm_node *n);
 
 /* zero.c */
 bool ns_vm_zero_note(struct ns_vm_node *n, const struct vm_page *m);
-void ns_vm_zero_wait(struct ns_vm_node *n);
 void ns_vm_zero_visit(void);
 void ns_vm_zero_if_due(uint64_t *at);
 

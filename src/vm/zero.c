@@ -10,8 +10,8 @@
  *    since the last, some time ago, halves it.  A node that nobody asks for
  * zeros wants none.
  * 3. It zeroes a cluster at a time, without the node's lock, while the node
- *    holds low + keep pages.  A request that would fail meanwhile waits for
- *    those pages, as it drains the magazines; an INTERRUPT request does not.
+ *    holds low + keep pages.  What it has in hand is not to be had meanwhile:
+ *    a request never waits for it.  Who sleeps is told when it is back.
  */
 #include "vm/vm.h"
 
@@ -32,22 +32,6 @@ ns_vm_zero_note(struct ns_vm_node *n, const struct vm_page *m)
 	if (first)
 		ns_store_relaxed(&n->zero_missed, true);
 	return first;
-}
-
-/*
- * Until the page that is being zeroed, if any, is back; not for those that are
- * after it.  Without the lock.
- */
-void
-ns_vm_zero_wait(struct ns_vm_node *n)
-{
-	uint64_t made = ns_load_relaxed(&n->zero_made);
-	uint32_t seen;
-
-	/* Asleep, so that who zeroes at idle priority gets the processor. */
-	while ((seen = ns_load_relaxed(&n->zeroing)) != 0 &&
-	       ns_load_relaxed(&n->zero_made) == made)
-		ns_os_sleep_on(&n->zeroing, seen, 1);
 }
 
 /* See 2.  [v] */
@@ -123,6 +107,7 @@ visit(struct ns_vm_node *n)
 	while ((count = next_pages(n, page)) > 0)
 		zero_pages(n, page, count);
 	ns_unlock(&n->lock);
+	ns_vm_freed();
 }
 
 void

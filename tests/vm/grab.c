@@ -168,6 +168,9 @@ grabbing(void *arg)
 	m = vm_page_alloc_after(o, 60, N, vm_page_lookup(o, 57));
 	CHECK_EQ(vm_page_lookup(o, 60), m);
 	CHECK(vm_page_alloc_after(o, 61, N, NULL) != NULL);
+	/* It is always with an object. */
+	m = vm_page_alloc_after(o, 62, N | VM_ALLOC_NOOBJ, NULL);
+	CHECK_EQ(vm_page_lookup(o, 62), m);
 	for (m = vm_page_find_least(o, 48); m != NULL;
 	     m = vm_page_find_least(o, vm_page_pindex(m) + 1))
 		vm_page_xunbusy(m);
@@ -205,6 +208,7 @@ grabbing(void *arg)
 /* Each call that may sleep, when the node is full: does it? */
 
 static vm_object_t full;
+static int class;
 
 static char
 memory(vm_page_t m)
@@ -220,60 +224,74 @@ memory(vm_page_t m)
 		fprintf(stderr, "%c", (result)); \
 	}
 
-CELL(noobj, memory(vm_page_alloc_noobj(N)))
-CELL(noobj_nowait, memory(vm_page_alloc_noobj(N | VM_ALLOC_NOWAIT)))
-CELL(noobj_waitok, memory(vm_page_alloc_noobj(N | VM_ALLOC_WAITOK)))
-CELL(noobj_waitfail, memory(vm_page_alloc_noobj(N | VM_ALLOC_WAITFAIL)))
-CELL(domain, memory(vm_page_alloc_noobj_domain(0, N)))
-CELL(domain_waitok, memory(vm_page_alloc_noobj_domain(0, N | VM_ALLOC_WAITOK)))
+CELL(noobj, memory(vm_page_alloc_noobj(class)))
+CELL(noobj_nowait, memory(vm_page_alloc_noobj(class | VM_ALLOC_NOWAIT)))
+CELL(noobj_waitok, memory(vm_page_alloc_noobj(class | VM_ALLOC_WAITOK)))
+CELL(noobj_waitfail, memory(vm_page_alloc_noobj(class | VM_ALLOC_WAITFAIL)))
+CELL(domain, memory(vm_page_alloc_noobj_domain(0, class)))
+CELL(domain_waitok,
+     memory(vm_page_alloc_noobj_domain(0, class | VM_ALLOC_WAITOK)))
 CELL(domain_waitfail,
-     memory(vm_page_alloc_noobj_domain(0, N | VM_ALLOC_WAITFAIL)))
-CELL(row, memory(vm_page_alloc_noobj_contig(N, 2, 1, 0)))
+     memory(vm_page_alloc_noobj_domain(0, class | VM_ALLOC_WAITFAIL)))
+CELL(row, memory(vm_page_alloc_noobj_contig(class, 2, 1, 0)))
 CELL(row_waitok,
-     memory(vm_page_alloc_noobj_contig(N | VM_ALLOC_WAITOK, 2, 1, 0)))
+     memory(vm_page_alloc_noobj_contig(class | VM_ALLOC_WAITOK, 2, 1, 0)))
 CELL(row_waitfail,
-     memory(vm_page_alloc_noobj_contig(N | VM_ALLOC_WAITFAIL, 2, 1, 0)))
-CELL(grab, memory(vm_page_grab(full, 0, N)))
-CELL(grab_nowait, memory(vm_page_grab(full, 0, N | VM_ALLOC_NOWAIT)))
-CELL(grab_waitok, memory(vm_page_grab(full, 0, N | VM_ALLOC_WAITOK)))
-CELL(grab_waitfail, memory(vm_page_grab(full, 0, N | VM_ALLOC_WAITFAIL)))
-CELL(alloc, memory(vm_page_alloc(full, 0, N)))
+     memory(vm_page_alloc_noobj_contig(class | VM_ALLOC_WAITFAIL, 2, 1, 0)))
+CELL(grab, memory(vm_page_grab(full, 0, class)))
+CELL(grab_nowait, memory(vm_page_grab(full, 0, class | VM_ALLOC_NOWAIT)))
+CELL(grab_waitok, memory(vm_page_grab(full, 0, class | VM_ALLOC_WAITOK)))
+CELL(grab_waitfail, memory(vm_page_grab(full, 0, class | VM_ALLOC_WAITFAIL)))
+CELL(alloc, memory(vm_page_alloc(full, 0, class)))
 CELL(waiting, (VM_OBJECT_WUNLOCK(full), vm_wait(full), '.'))
 
 static void
 sleepers(void *arg)
 {
+	/* The later ones go on where the former are at their mark. */
+	static const int classes[] = { VM_ALLOC_NORMAL, VM_ALLOC_SYSTEM,
+				       VM_ALLOC_INTERRUPT };
 	static const struct {
 		const char *name;
 		void (*fn)(void *);
 		char want;
+		bool row; /* there may be none, or it does not matter */
 	} cells[] = {
-		{ "alloc_noobj", noobj, 'M' },
-		{ "alloc_noobj, NOWAIT", noobj_nowait, 'M' },
-		{ "alloc_noobj, WAITOK", noobj_waitok, ASLEEP },
-		{ "alloc_noobj, WAITFAIL", noobj_waitfail, ASLEEP },
-		{ "_domain", domain, 'M' },
-		{ "_domain, WAITOK", domain_waitok, ASLEEP },
-		{ "_domain, WAITFAIL", domain_waitfail, ASLEEP },
-		{ "_contig", row, 'M' },
-		{ "_contig, WAITOK", row_waitok, ASLEEP },
-		{ "_contig, WAITFAIL", row_waitfail, ASLEEP },
-		{ "grab", grab, ASLEEP },
-		{ "grab, NOWAIT", grab_nowait, 'M' },
-		{ "grab, WAITOK", grab_waitok, ASLEEP },
-		{ "grab, WAITFAIL", grab_waitfail, ASLEEP },
-		{ "alloc", alloc, 'M' },
-		{ "vm_wait", waiting, ASLEEP },
+		{ "alloc_noobj", noobj, 'M', false },
+		{ "alloc_noobj, NOWAIT", noobj_nowait, 'M', false },
+		{ "alloc_noobj, WAITOK", noobj_waitok, ASLEEP, false },
+		{ "alloc_noobj, WAITFAIL", noobj_waitfail, ASLEEP, false },
+		{ "_domain", domain, 'M', false },
+		{ "_domain, WAITOK", domain_waitok, ASLEEP, false },
+		{ "_domain, WAITFAIL", domain_waitfail, ASLEEP, false },
+		{ "_contig", row, 'M', true },
+		{ "_contig, WAITOK", row_waitok, ASLEEP, true },
+		{ "_contig, WAITFAIL", row_waitfail, ASLEEP, true },
+		{ "grab", grab, ASLEEP, false },
+		{ "grab, NOWAIT", grab_nowait, 'M', false },
+		{ "grab, WAITOK", grab_waitok, ASLEEP, false },
+		{ "grab, WAITFAIL", grab_waitfail, ASLEEP, false },
+		{ "alloc", alloc, 'M', false },
+		{ "vm_wait", waiting, ASLEEP, true },
 	};
 	struct set s = { NULL, 0, 0 };
 
 	boot(arg);
 	full = object_of(10);
-	drain(&s, 0, NORMAL);
 	VM_OBJECT_WLOCK(full);
-	for (size_t i = 0; i < NS_ARRAY_LEN(cells); i++)
-		check_cell("a full node", cells[i].name, cells[i].fn, NULL,
-			   NULL, 0, cells[i].want);
+	vm_page_alloc(full, 1, N); /* the index's memory is there */
+	for (size_t k = 0; k < NS_ARRAY_LEN(classes); k++) {
+		drain(&s, 0, classes[k] | VM_ALLOC_NOOBJ);
+		for (size_t i = 0; i < NS_ARRAY_LEN(cells); i++)
+			for (size_t c = 0; c < NS_ARRAY_LEN(classes); c++) {
+				if (c > k && cells[i].row)
+					continue;
+				class = classes[c];
+				check_cell("a full node", cells[i].name,
+					   cells[i].fn, NULL, NULL, 0,
+					   c > k ? '.' : cells[i].want);
+			}
+	}
 }
 
 /*

@@ -26,6 +26,36 @@ never_freed(void *arg)
 	ns_vm_check(0);
 }
 
+/* From the object's cache, too; a contiguous object has none of that kind. */
+static void
+never_freed_of_objects(void *arg)
+{
+	vm_object_t o, p;
+	vm_page_t m;
+
+	boot(arg);
+	o = make(10, 0, false);
+	p = make(10, 0, true);
+	VM_OBJECT_WLOCK(o);
+	VM_OBJECT_WLOCK(p);
+	m = vm_page_alloc(o, 3, N);
+	vm_page_valid(m);
+	vm_page_cache(m);
+	CHECK_EQ(vm_page_alloc(o, 3, N | VM_ALLOC_NOFREE), m);
+	CHECK((vm_page_flags(m) & PG_NOFREE) != 0);
+	CHECK(vm_page_remove(m));
+	m = vm_page_grab(o, 4, N | VM_ALLOC_NOFREE);
+	CHECK((vm_page_flags(m) & PG_NOFREE) != 0);
+	CHECK(vm_page_remove(m));
+	CHECK_ERRNO(vm_page_alloc(p, 3, N | VM_ALLOC_NOFREE), NULL, EINVAL);
+	CHECK_ERRNO(vm_page_grab(p, 3, N | VM_ALLOC_NOFREE), NULL, EINVAL);
+	VM_OBJECT_WUNLOCK(p);
+	VM_OBJECT_WUNLOCK(o);
+	vm_object_destroy(p);
+	vm_object_destroy(o);
+	ns_vm_check(0);
+}
+
 /* A full node gives ordinary pages for it, and keeps its watermarks. */
 static void
 never_freed_when_full(void *arg)
@@ -89,6 +119,12 @@ dumps(void *arg)
 	CHECK((vm_page_flags(m) & PG_NODUMP) == 0);
 	CHECK(!is_left_out(addr));
 	vm_page_free(m);
+	/* INTERRUPT does not ask the kernel, and says so. */
+	m = vm_page_alloc(NULL, 0, INTERRUPT | VM_ALLOC_NODUMP);
+	REQUIRE(m != NULL);
+	CHECK((vm_page_flags(m) & PG_NODUMP) == 0);
+	CHECK(!is_left_out(vm_page_addr(m)));
+	vm_page_free(m);
 	/* A row of them, and back to the pool; then malloc's or another's. */
 	m = vm_page_alloc_contig(NULL, 0, NORMAL | VM_ALLOC_NODUMP, 2048,
 				 vm_page_size(), 0);
@@ -141,6 +177,7 @@ main(void)
 
 	CASE(never_freed, &plain);
 	CASE(never_freed_when_full, &small);
+	CASE(never_freed_of_objects, &plain);
 	CASE(dumps, &plain);
 	CASE(counts, &plain);
 	return test_done();

@@ -118,6 +118,7 @@ sleepless(void)
 	vm_page_t m;
 
 	die_asleep();
+	ns_vm_nodes[0].zeroing = 1; /* by a thread that gets no processor */
 	for (size_t i = 0; i < NS_ARRAY_LEN(classes); i++) {
 		while ((m = vm_page_alloc(o, at, classes[i])) != NULL) {
 			vm_page_dirty(m);
@@ -135,6 +136,7 @@ sleepless(void)
 			CHECK_ERRNO(vm_page_alloc(o, at, classes[i] | flag),
 				    NULL, EINVAL);
 	CHECK(at > 200);
+	ns_vm_nodes[0].zeroing = 0;
 }
 
 static void
@@ -487,7 +489,15 @@ pager_upgraded(void)
 	fill_node(VM_ALLOC_NORMAL);
 	st = stat_now();
 	CHECK_ERRNO(vm_page_alloc(NULL, 0, NORMAL), NULL, ENOMEM);
+	/* Nor may it have a page back from the cache. */
+	m = vm_page_alloc(o, 7, VM_ALLOC_SYSTEM);
+	REQUIRE(m != NULL);
+	vm_page_valid(m);
+	vm_page_cache(m);
+	CHECK_ERRNO(vm_page_alloc(o, 7, N), NULL, ENOMEM);
 	CHECK_EQ(vm_pager_thread(true), false);
+	CHECK_EQ(vm_page_alloc(o, 7, N), m);
+	vm_page_free(m);
 	for (uint64_t i = st.interrupt; i < st.low; i++) {
 		m = vm_page_alloc(NULL, 0, NORMAL);
 		REQUIRE(m != NULL);

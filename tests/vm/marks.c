@@ -26,6 +26,14 @@ CALL(alloc_nodump, vm_page_alloc(o, 1, class | VM_ALLOC_NODUMP))
 CALL(alloc, vm_page_alloc(o, 1, class))
 CALL(alloc_wired, vm_page_alloc(o, 1, class | VM_ALLOC_WIRED))
 CALL(alloc_ifnotcached, vm_page_alloc(o, 1, class | VM_ALLOC_IFNOTCACHED))
+CALL(alloc_nobusy, vm_page_alloc(o, 1, class | VM_ALLOC_NOBUSY))
+CALL(alloc_sbusy, vm_page_alloc(o, 1, class | VM_ALLOC_SBUSY))
+CALL(alloc_nowait, vm_page_alloc(o, 1, class | VM_ALLOC_NOWAIT))
+CALL(alloc_nofree,
+     vm_page_alloc(NULL, 0, class | VM_ALLOC_NOOBJ | VM_ALLOC_NOFREE))
+CALL(alloc_ifcached, vm_page_alloc(c, 1, class | VM_ALLOC_IFCACHED))
+CALL(alloc_back, vm_page_alloc(c, 1, class))
+CALL(grab_back, vm_page_grab(c, 1, NOW))
 CALL(alloc_after, vm_page_alloc_after(o, 1, class, NULL))
 CALL(alloc_domain, vm_page_alloc_domain(NULL, 0, 0, class | VM_ALLOC_NOOBJ))
 CALL(alloc_domain_obj, vm_page_alloc_domain(o, 1, 0, class))
@@ -49,6 +57,7 @@ CALL(noobj_contig_domain, vm_page_alloc_noobj_contig_domain(0, class, 1, 1, 0))
 enum kind {
 	PLAIN,
 	NO_CACHED, /* it takes no cached page */
+	IFCACHED,  /* it takes that one only */
 	ROW        /* nor one of the reserve: a row is looked for in chunks */
 };
 
@@ -63,6 +72,13 @@ static const struct {
 	{ "alloc, NODUMP", alloc_nodump, PLAIN },
 	{ "alloc", alloc, PLAIN },
 	{ "alloc, WIRED", alloc_wired, PLAIN },
+	{ "alloc, NOBUSY", alloc_nobusy, PLAIN },
+	{ "alloc, SBUSY", alloc_sbusy, PLAIN },
+	{ "alloc, NOWAIT", alloc_nowait, PLAIN },
+	{ "alloc, NOFREE", alloc_nofree, PLAIN },
+	{ "alloc, IFCACHED", alloc_ifcached, IFCACHED },
+	{ "alloc, perhaps cached", alloc_back, PLAIN },
+	{ "grab, perhaps cached", grab_back, PLAIN },
 	{ "alloc, IFNOTCACHED", alloc_ifnotcached, PLAIN },
 	{ "alloc_after", alloc_after, PLAIN },
 	{ "alloc_domain, NOOBJ", alloc_domain, PLAIN },
@@ -101,6 +117,9 @@ drop(vm_page_t m)
 		vm_page_unwire(m, PQ_NONE);
 	if (vm_page_sbusied(m))
 		CHECK(vm_page_busy_tryupgrade(m));
+	if (vm_page_object(m) != NULL && !vm_page_busied(m))
+		vm_page_xbusy(m);
+	m->flags &= (uint16_t)~PG_NOFREE;
 	vm_page_free(m);
 }
 
@@ -143,9 +162,9 @@ try(size_t i, size_t k, uint64_t nfree, bool cached,
 
 	if (cached)
 		add_cached();
-	if (calls[i].kind != PLAIN)
+	if (calls[i].kind == NO_CACHED || calls[i].kind == ROW)
 		have -= cached;
-	want = have > mark;
+	want = have > mark && (calls[i].kind != IFCACHED || cached);
 	if (calls[i].kind == ROW && intr)
 		want = have > st->interrupt;
 	class = classes[k].class;
@@ -157,7 +176,9 @@ try(size_t i, size_t k, uint64_t nfree, bool cached,
 		  "%s of class %s with %lu pages free, of which %d cached: %s",
 		  calls[i].name, classes[k].name, (unsigned long)nfree, cached,
 		  m != NULL ? "got one" : "got none");
-	CHECK_EQ(errno, m != NULL ? 0 : ENOMEM);
+	CHECK_EQ(errno, m != NULL                              ? 0
+			: calls[i].kind == IFCACHED && !cached ? ENOENT
+							       : ENOMEM);
 	if (m != NULL)
 		drop(m);
 	end_cached();

@@ -111,6 +111,24 @@ figures(void *arg)
 	CHECK(v.scanned >= v.reclaimed && v.reclaimed > 0);
 	CHECK_EQ(v.evicted + v.cache_count, v.reclaimed);
 	CHECK_EQ(v.denied, 1);
+	/* Numbers of which no two are the same. */
+	ns_vm_nodes[0].spilled = 1001;
+	ns_vm_nodes[0].zero_asked = 3000;
+	ns_vm_nodes[0].zero_given = 2000;
+	ns_vm_nodes[0].zero_made = 4000;
+	st = stat_now();
+	CHECK_EQ(vm_domain_stat(ns_topo.node_of_slot[0], &v), 0);
+	CHECK_EQ(v.zero_asked, st.zero_asked);
+	CHECK_EQ(v.zero_given, st.zero_given);
+	CHECK_EQ(v.zeroed, st.zero_made);
+	CHECK_EQ(v.spilled, 1001);
+	CHECK_EQ(v.free_min, st.low);
+	CHECK_EQ(v.interrupt_free_min, st.interrupt);
+	CHECK_EQ(v.free_target, st.target);
+	CHECK_EQ(v.scanned, st.work.scanned);
+	CHECK_EQ(v.deactivated, st.work.deactivated);
+	CHECK_EQ(v.reactivated, st.work.reactivated);
+	CHECK_EQ(v.failed, st.work.failed);
 	CHECK_ERRNO(vm_domain_stat(-1, &v), -1, EINVAL);
 	CHECK_ERRNO(vm_domain_stat(5000, &v), -1, EINVAL);
 	vm_object_destroy(o);

@@ -175,13 +175,52 @@ advice(void *arg)
 	ns_vm_check(0);
 }
 
+/* Each node has queues of its own, and a cache. */
+static void
+of_the_node(void *arg)
+{
+	struct vm_object_attr attr = { .size = 10, .domain = VM_DOMAIN_HOME };
+	struct vm_domain_stat st;
+	vm_object_t o;
+	vm_page_t m;
+
+	boot(arg);
+	o = vm_object_create(&attr);
+	for (size_t i = 1; i < NS_ARRAY_LEN(queues) + 1; i++)
+		for (int on = 0; on < 2; on++) {
+			VM_OBJECT_WLOCK(o);
+			m = vm_page_alloc_domain(o, 1, on, N);
+			REQUIRE(m != NULL);
+			vm_page_valid(m);
+			if (i < NS_ARRAY_LEN(queues))
+				disk_queue(m, queues[i]);
+			else
+				vm_page_cache(m);
+			for (int node = 0; node < 2; node++) {
+				ns_vm_check((unsigned)node);
+				CHECK_EQ(vm_domain_stat(node, &st), 0);
+				CHECK_EQ(st.active_count + st.inactive_count +
+					     st.laundry_count + st.cache_count,
+					 node == on);
+			}
+			if (i == NS_ARRAY_LEN(queues))
+				m = vm_page_alloc(o, 1, N);
+			vm_page_free(m);
+			VM_OBJECT_WUNLOCK(o);
+		}
+	vm_object_destroy(o);
+}
+
 int
 main(void)
 {
+	static struct machine two = { .alone = true, .nodes = 2 };
+
 	static struct machine one = { .alone = true };
 
 	CASE(moves, &one);
 	CASE(wiring, &one);
 	CASE(advice, &one);
+	CASE(of_the_node, &two);
 	return test_done();
 }

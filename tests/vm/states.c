@@ -201,6 +201,38 @@ static int rtval;
 PAGE(alloc, vm_page_alloc(o, AT, N))
 PAGE(alloc_ifcached, vm_page_alloc(o, AT, N | VM_ALLOC_IFCACHED))
 PAGE(alloc_ifnotcached, vm_page_alloc(o, AT, N | VM_ALLOC_IFNOTCACHED))
+/* Whatever page it is, it is as the flag says. */
+static vm_page_t
+flagged(int flag)
+{
+	vm_page_t m = vm_page_alloc(o, AT, N | flag);
+
+	if (m == NULL)
+		return NULL;
+	CHECK_EQ(vm_page_object(m) == NULL, flag == VM_ALLOC_NOOBJ);
+	CHECK_EQ(vm_page_xbusied(m), flag != VM_ALLOC_NOOBJ &&
+					 flag != VM_ALLOC_NOBUSY &&
+					 flag != VM_ALLOC_SBUSY);
+	CHECK_EQ(vm_page_sbusied(m), flag == VM_ALLOC_SBUSY);
+	CHECK_EQ(vm_page_wired(m), flag == VM_ALLOC_WIRED);
+	CHECK_EQ((vm_page_flags(m) & PG_NODUMP) != 0, flag == VM_ALLOC_NODUMP);
+	CHECK_EQ((vm_page_flags(m) & PG_NOFREE) != 0, flag == VM_ALLOC_NOFREE);
+	if ((vm_page_flags(m) & PG_ZERO) != 0)
+		CHECK(all_zero(vm_page_addr(m), vm_page_size()));
+	return m;
+}
+
+PAGE(alloc_noobj, flagged(VM_ALLOC_NOOBJ))
+PAGE(alloc_nobusy, flagged(VM_ALLOC_NOBUSY))
+PAGE(alloc_sbusy, flagged(VM_ALLOC_SBUSY))
+PAGE(alloc_wired, flagged(VM_ALLOC_WIRED))
+PAGE(alloc_nodump, flagged(VM_ALLOC_NODUMP))
+PAGE(alloc_nofree, flagged(VM_ALLOC_NOFREE))
+PAGE(alloc_zero, flagged(VM_ALLOC_ZERO))
+PAGE(alloc_noreclaim, flagged(VM_ALLOC_NORECLAIM))
+PAGE(alloc_count, flagged(VM_ALLOC_COUNT(3)))
+PAGE(grab_ifcached, vm_page_grab(o, AT, NOW | VM_ALLOC_IFCACHED))
+PAGE(grab_ifnotcached, vm_page_grab(o, AT, NOW | VM_ALLOC_IFNOTCACHED))
 PAGE(alloc_after, vm_page_alloc_after(o, AT + 1, N, m))
 PAGE(alloc_domain, vm_page_alloc_domain(o, AT, 0, N))
 PAGE(alloc_contig, vm_page_alloc_contig(o, AT, N, 1, 1, 0))
@@ -298,7 +330,27 @@ static const struct row rows[] = {
 	                                                "EEEEEEEEEmpp"),
 	LOCKED(page_alloc, alloc_ifcached,              "tttttttttmNN",
 	                                                "EEEEEEEEEmNN"),
-	LOCKED(page_alloc, alloc_ifnotcached,           "EEEEEEEEEEpp", NULL),
+	LOCKED(page_alloc, alloc_ifnotcached,           "tttttttttEpp",
+	                                                "EEEEEEEEEEpp"),
+	LOCKED(page_alloc, alloc_noobj,                 "pppppppppppp", NULL),
+	LOCKED(page_alloc, alloc_nobusy,                "tttttttttmpp",
+	                                                "EEEEEEEEEmpp"),
+	LOCKED(page_alloc, alloc_sbusy,                 "tttttttttmpp",
+	                                                "EEEEEEEEEmpp"),
+	LOCKED(page_alloc, alloc_wired,                 "tttttttttmpp",
+	                                                "EEEEEEEEEmpp"),
+	LOCKED(page_alloc, alloc_nodump,                "tttttttttmpp",
+	                                                "EEEEEEEEEmpp"),
+	LOCKED(page_alloc, alloc_nofree,                "tttttttttmpp",
+	                                                "EEEEEEEEEmpp"),
+	LOCKED(page_alloc, alloc_zero,                  "tttttttttmpp",
+	                                                "EEEEEEEEEmpp"),
+	LOCKED(page_alloc, alloc_noreclaim,             "tttttttttmpp",
+	                                                "EEEEEEEEEmpp"),
+	LOCKED(page_alloc, alloc_count,                 "tttttttttmpp",
+	                                                "EEEEEEEEEmpp"),
+	LOCKED(page_grab, grab_ifcached,                "BBBBBBBBmmNN", NULL),
+	LOCKED(page_grab, grab_ifnotcached,             "BBBBBBBBmEpp", NULL),
 	LOCKED(page_alloc_after, alloc_after,           "pppppppppcfo", NULL),
 	LOCKED(page_alloc_domain, alloc_domain,         "tttttttttmpp",
 	                                                "EEEEEEEEEmpp"),

@@ -282,6 +282,42 @@ kept_ready(void *arg)
 	ns_vm_check(0);
 }
 
+/* Each node for itself: who asks one for zeros has them there, nowhere else. */
+static void
+on_the_node_asked(void *arg)
+{
+	struct set s = { NULL, 0, 0 };
+	struct ns_vm_stat st[2];
+	vm_page_t m;
+	int node;
+
+	boot(arg);
+	node = ns_topo.node_of_slot[1];
+	drain(&s, 1, NORMAL);
+	for (size_t i = 0; i < s.n; i++)
+		memset(vm_page_addr(s.page[i]), 0xab, ns_page_size);
+	set_free(&s);
+	do {
+		m = vm_page_alloc_domain(NULL, 0, node, NORMAL | VM_ALLOC_ZERO);
+		REQUIRE(m != NULL);
+		memset(vm_page_addr(m), 0xcd, ns_page_size);
+	} while ((vm_page_flags(m) & PG_ZERO) != 0);
+	ns_vm_zero_visit();
+	for (unsigned i = 0; i < 2; i++) {
+		ns_vm_check(i);
+		ns_vm_stat(i, &st[i]);
+	}
+	CHECK(st[1].zero_want > 0);
+	CHECK_EQ(st[1].zero_made, st[1].zero_want);
+	CHECK_EQ(st[1].zeroed, st[1].zero_want);
+	CHECK_EQ(st[0].zero_want, 0);
+	CHECK_EQ(st[0].zero_made, 0);
+	CHECK_EQ(st[0].zero_asked, 0);
+	m = vm_page_alloc_domain(NULL, 0, node, NORMAL | VM_ALLOC_ZERO);
+	CHECK_EQ(vm_page_flags(m), PG_ZERO);
+	CHECK(all_zero(vm_page_addr(m), ns_page_size));
+}
+
 static uint32_t stop; /* [a] */
 
 static void *
@@ -415,6 +451,7 @@ main(void)
 		{ .limit = 9 << 20, .page_size = 16384 },
 	};
 	static struct machine purging = { .purge_now = true };
+	static struct machine two = { .limit = 6 << 20, .nodes = 2 };
 	static struct machine large = { .page_size = 65536 };
 
 	for (size_t i = 0; i < NS_ARRAY_LEN(machines); i++)
@@ -431,6 +468,7 @@ main(void)
 		CASE(zeroing_at_once, &machines[i]);
 		CASE(none_missing, &machines[i]);
 	}
+	CASE(on_the_node_asked, &two);
 	CASE(random_use, &purging);
 	CASE(recycled_runs, &purging);
 	return test_done();
