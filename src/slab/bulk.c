@@ -249,6 +249,7 @@ free_bulk_slow(struct kmem_cache *c, size_t n, void **objs, const char *call)
 {
 	size_t i, many;
 
+	ns_check_cache(c, call);
 	for (i = 0; i < n;) {
 		many = ns_min(n - i, INT_MAX);
 		i += put_many(c, many, objs + i);

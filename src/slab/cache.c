@@ -7,6 +7,10 @@
  * slab may still look at the depot's lock (slab.c, 4).  Ids are reused with
  * the descriptor; destroying drains the cache's bins in every heap.
  *
+ * A destroyed cache has no bin, and so no fast path: slow ones look whether
+ * the cache is one.  Nor are the descriptors of further names of a merged
+ * cache given back: until it is used again, each is known to be destroyed.
+ *
  * With a constructor an object keeps its state while it is free, as it does
  * for readers under RCU, so its link is behind it; otherwise the link is in it.
  */
@@ -22,8 +26,9 @@ struct ns_lock ns_caches_lock = NS_LOCK_INIT(NS_RANK_CACHES);
 struct ns_list ns_cache_list = { &ns_cache_list, &ns_cache_list };
 
 static struct ns_list unused = { &unused, &unused }; /* [c] descriptors */
-static uint32_t next_id = NS_NCLASS;                 /* [c] */
-uint64_t ns_caches_born;                             /* [c] */
+static struct ns_list unused_names = { &unused_names, &unused_names }; /* [c] */
+static uint32_t next_id = NS_NCLASS;                                   /* [c] */
+uint64_t ns_caches_born;                                               /* [c] */
 
 void
 ns_depots_each(void (*fn)(struct ns_depot *))
@@ -107,7 +112,7 @@ lay_out(struct kmem_cache *c, unsigned size, const struct kmem_cache_args *args,
 		? NS_USE_SPECIAL
 		: NS_USE_CACHE;
 	s = ns_debug_lay_out(c, size, align, flags, s);
-	c->bin = ns_bin_offset(ns_is_special(c) ? 0 : c->id);
+	c->bin = ns_cache_bin(c);
 	ns_cache_setup(c, (unsigned)ns_round_up(s, align), size, align, flags);
 	if (args->sheaf_capacity != 0) {
 		c->magazine = (uint32_t)ns_min(args->sheaf_capacity + 1ul,
@@ -168,6 +173,34 @@ new_cache(const char *name, unsigned size, const struct kmem_cache_args *args,
 	return c;
 }
 
+/* Of one more name for a cache; zero but for what tells that it is none. */
+static struct kmem_cache *
+get_name(void)
+{
+	struct kmem_cache *c = NULL;
+
+	ns_lock(&ns_caches_lock);
+	if (!ns_list_empty(&unused_names)) {
+		c = ns_list_first(&unused_names, struct kmem_cache, link);
+		ns_list_remove(&c->link);
+	}
+	ns_unlock(&ns_caches_lock);
+	if (c == NULL)
+		return kzalloc(sizeof(*c), GFP_NOWAIT);
+	*c = (struct kmem_cache){ .tag = c->tag };
+	return c;
+}
+
+static void
+put_name(struct kmem_cache *c)
+{
+	if (c == NULL)
+		return;
+	ns_lock(&ns_caches_lock);
+	ns_list_append(&unused_names, &c->link);
+	ns_unlock(&ns_caches_lock);
+}
+
 /* For ns_cache_merge; NULL: a cache of its own, or no memory to merge it. */
 static struct kmem_cache *
 prepare_alias(const char *name, unsigned size,
@@ -177,7 +210,7 @@ prepare_alias(const char *name, unsigned size,
 
 	if (!ns_cache_may_merge(args, flags))
 		return NULL;
-	alias = kzalloc(sizeof(*alias), GFP_NOWAIT);
+	alias = get_name();
 	if (alias == NULL)
 		return NULL;
 	ns_format(alias->name, sizeof(alias->name), "%s", name);
@@ -224,7 +257,7 @@ create(const char *name, unsigned size, const struct kmem_cache_args *args,
 		*cache = new_cache(name, size, args, flags, policy);
 	ns_unlock(&ns_caches_lock);
 	if (*cache != alias)
-		kfree(alias);
+		put_name(alias);
 	return *cache != NULL ? 0 : ENOMEM;
 }
 
@@ -427,13 +460,17 @@ forget(struct kmem_cache *c)
 	ns_lock(&ns_caches_lock);
 	ns_tag_end(&c->tag, NS_CACHE);
 	delist(c);
-#ifdef NS_DEBUG
 	/* Last, so that a pointer to it is no cache's for long. */
 	ns_list_append(&unused, &c->link);
-#else
-	ns_list_push(&unused, &c->link);
-#endif
 	ns_unlock(&ns_caches_lock);
+}
+
+/* No call takes it for a cache any more. */
+static void
+end_name(struct kmem_cache *c)
+{
+	ns_tag_end(&c->tag, NS_CACHE);
+	c->bin = UINT32_MAX;
 }
 
 /* One name less; true: it was the last. */
@@ -447,11 +484,11 @@ unname(struct kmem_cache *c, const char *call)
 	ns_check_cache(c, call); /* again: two threads at once */
 	if (c->original != NULL || c->id < NS_NCLASS)
 		ns_broken(call, c->name, NULL, "not made by kmem_cache_create");
-	ns_tag_end(&c->tag, NS_CACHE);
+	end_name(c);
 	ns_store_relaxed(&root->shares, root->shares - 1);
 	last = root->shares == 0;
 	if (last && root->twin != NULL)
-		ns_tag_end(&root->twin->tag, NS_CACHE);
+		end_name(root->twin);
 	if (c != root)
 		delist(c);
 	ns_unlock(&ns_caches_lock);
@@ -487,7 +524,7 @@ kmem_cache_destroy(struct kmem_cache *c)
 	if (unname(c, __func__))
 		destroy_root(c->root, c->name);
 	if (alias)
-		kfree(c);
+		put_name(c);
 }
 
 static bool

@@ -59,6 +59,7 @@ ns_cache_merge(struct kmem_cache *alias)
 		memcpy(alias->name, probe.name, sizeof(alias->name));
 		alias->objsize = probe.objsize;
 		alias->flags = probe.flags;
+		alias->bin = ns_cache_bin(c); /* whose own name may be gone */
 		ns_store_relaxed(&c->shares, c->shares + 1);
 		ns_cache_enlist(alias);
 		return alias;

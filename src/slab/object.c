@@ -104,6 +104,8 @@ alloc_slow(struct kmem_cache *c, unsigned slot, gfp_t flags)
 {
 	void *obj;
 
+	ns_check_cache(c,
+		       "kmem_cache_alloc"); /* its fast path is gone if not */
 	if (ns_likely(!ns_is_special(c)))
 		return try_hard(c, slot, flags);
 	if (c->policy != NULL && slot == NS_NO_SLOT)
@@ -241,6 +243,7 @@ ns_cache_free(const struct kmem_cache *c, void *obj, const char *call)
 static ns_noinline void
 free_slow(const struct kmem_cache *c, void *obj)
 {
+	ns_check_cache(c, "kmem_cache_free");
 	ns_cache_free(c, obj, "kmem_cache_free");
 }
 

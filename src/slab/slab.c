@@ -189,7 +189,7 @@ ns_slab_new(struct kmem_cache *c, unsigned slot, unsigned flags)
 	s->seen = 0;
 	s->inverse = c->inverse;
 	s->mark = new_mark();
-	s->bin = (uint16_t)c->bin;
+	s->bin = (uint16_t)ns_cache_bin(c);
 	s->spare = (uint16_t)(c->size - c->objsize);
 	s->first = ns_unit_addr(u) + c->lead + color * c->color_step;
 	ns_add_relaxed(&d->total_slabs, 1ul);

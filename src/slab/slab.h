@@ -254,9 +254,10 @@ struct kmem_cache {
 	uint32_t objsize;  /* [I] what was asked for */
 	uint32_t align;    /* [I] */
 	uint32_t link_off; /* [I] where a free object's link is */
-	uint32_t bin;      /* [I] offset of its bin in a heap, or bin 0's */
-	uint32_t use;      /* [I] enum ns_use */
-	uint32_t nobj;     /* [I] in a slab */
+	uint32_t bin;  /* [c] ns_cache_bin for fast paths, until destroyed; read
+			  by  whoever may use it */
+	uint32_t use;  /* [I] enum ns_use */
+	uint32_t nobj; /* [I] in a slab */
 	uint32_t units;    /* [I] of a slab */
 	uint32_t magazine; /* [I] words of a full-size array */
 	uint32_t start;    /* [I] objects a magazine may hold at first */
@@ -403,6 +404,13 @@ ns_bin_is_young(const struct ns_bin *bin, const struct kmem_cache *c)
 {
 	return (uint32_t)bin->lent * bin->size < NS_LENT_BYTES &&
 	       c->ctor == NULL && !ns_is_special(c) && !ns_bin_has_slabs(bin);
+}
+
+/* Where its bin is in a heap; a watched one's is never open. */
+ns_inline uint32_t
+ns_cache_bin(const struct kmem_cache *c)
+{
+	return ns_bin_offset(ns_is_special(c) ? 0 : c->id);
 }
 
 /* Readers may look at a free object, and find it as it was. */

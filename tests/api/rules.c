@@ -466,7 +466,6 @@ test_shrinkers(void)
 	CHECK_CALLS(of_shrinkers, "shrinker", dead, NULL);
 }
 
-#ifdef NS_DEBUG
 static void
 use_after_another(void *p)
 {
@@ -485,7 +484,74 @@ test_stale(void)
 	CHECK_ABORTS(use_after_another, dead,
 		     "kmem_cache_alloc(stale): the cache was destroyed");
 }
-#endif
+
+static void
+alloc_of(void *c)
+{
+	out[0] = kmem_cache_alloc(c, GFP_KERNEL);
+}
+
+static void
+alloc_node_of(void *c)
+{
+	out[0] = kmem_cache_alloc_node(c, GFP_KERNEL, numaslab_home_node());
+}
+
+static void
+alloc_bulk_of(void *c)
+{
+	REQUIRE(kmem_cache_alloc_bulk(c, GFP_KERNEL, 2, out) == 2);
+}
+
+static void
+free_of(void *c)
+{
+	kmem_cache_free(c, object);
+}
+
+static void
+free_bulk_of(void *c)
+{
+	kmem_cache_free_bulk(c, 1, &object);
+}
+
+/* Whatever is at hand: no fast path takes a destroyed cache, in any build. */
+static void
+check_destroyed(struct kmem_cache *dead)
+{
+	static void (*const calls[])(void *) = {
+		alloc_of, alloc_node_of, alloc_bulk_of, free_of, free_bulk_of,
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		CHECK_ABORTS(calls[i], dead, ": the cache was destroyed");
+}
+
+static void
+test_destroyed(void)
+{
+	struct kmem_cache *own, *first, *second;
+	void *p;
+
+	own = kmem_cache_create("own", 200, 0, SLAB_NO_MERGE, NULL);
+	p = kmem_cache_alloc(own, GFP_KERNEL);
+	kmem_cache_free(own, p);
+	kmem_cache_destroy(own);
+	check_destroyed(own);
+	/* One descriptor for both, and one more for the second's name. */
+	first = kmem_cache_create("first", 200, 0, 0, NULL);
+	second = kmem_cache_create("second", 200, 0, 0, NULL);
+	p = kmem_cache_alloc(second, GFP_KERNEL);
+	kmem_cache_destroy(second);
+	check_destroyed(second);
+	kmem_cache_free(first, p);
+	kmem_cache_destroy(first);
+	check_destroyed(first);
+	/* A name that is gone leaves the others as they were. */
+	p = kmem_cache_alloc(cache, GFP_KERNEL);
+	CHECK(p != NULL);
+	kmem_cache_free(cache, p);
+}
 
 /* --- what else may be NULL and must not --- */
 
@@ -614,9 +680,8 @@ main(void)
 	test_accounts();
 	test_shrinkers();
 	test_null_arguments();
-#ifdef NS_DEBUG
 	test_stale();
-#endif
+	test_destroyed();
 	kmem_cache_return_sheaf(cache, GFP_KERNEL, sheaf);
 	kmem_cache_free(cache, object);
 	kmem_cache_destroy(cache);
