@@ -71,6 +71,36 @@ test_sheaf(void)
 }
 
 /* What was used before is zero when that is asked for. */
+static uint64_t
+live(void)
+{
+	struct numaslab_node_stat st;
+
+	REQUIRE(numaslab_node_stat(numaslab_home_node(), &st) == 0);
+	return st.live;
+}
+
+/* A sheaf's own memory goes with it, and is not kept when it cannot be had. */
+static void
+test_sheaf_leaks(void)
+{
+	struct kmem_cache_args args = { .limit = 4 };
+	struct kmem_cache *few = kmem_cache_create("few", 64, &args, 0);
+	struct slab_sheaf *s;
+	uint64_t before = live();
+
+	REQUIRE(few != NULL);
+	for (unsigned i = 0; i < 1000; i++) {
+		CHECK_ERRNO(kmem_cache_prefill_sheaf(few, GFP_NOWAIT, 8), NULL,
+			    ENOMEM);
+		s = kmem_cache_prefill_sheaf(few, GFP_NOWAIT, 4);
+		REQUIRE(s != NULL);
+		kmem_cache_return_sheaf(few, GFP_KERNEL, s);
+	}
+	CHECK(live() < before + 32 * 1000);
+	kmem_cache_destroy(few);
+}
+
 static void
 test_sheaf_zero(void)
 {
@@ -685,6 +715,7 @@ main(int argc, char **argv)
 	REQUIRE(cache != NULL && filler != NULL);
 	test_sheaf();
 	test_sheaf_zero();
+	test_sheaf_leaks();
 	test_sheaf_of_other();
 	test_sheaf_errors();
 	test_pool();

@@ -99,9 +99,11 @@ free_all(void)
 static void
 test_alloc(void)
 {
+	const char *volatile no_name = NULL;
 	struct shrinker *s;
 
 	CHECK_ERRNO(shrinker_alloc(0x80u, "bad"), NULL, EINVAL);
+	CHECK_ERRNO(shrinker_alloc(0, no_name), NULL, EINVAL);
 	s = shrinker_alloc(SHRINKER_NUMA_AWARE, "%s-%d", "ok", 3);
 	REQUIRE(s != NULL);
 	CHECK_EQ(s->seeks, DEFAULT_SEEKS);

@@ -2,6 +2,12 @@
 /* Pages that are never freed, left out of core dumps, or the first of many. */
 #include "tests/vm/row.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #define N VM_ALLOC_NORMAL
 
 static void
@@ -99,6 +105,32 @@ is_left_out(const void *addr)
 	return dd;
 }
 
+/* The kernel may refuse: then the page says that it is not left out. */
+static void
+dumps_refused(void *arg)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { NS_ARRAY_LEN(filter), filter };
+	vm_page_t m;
+
+	boot(arg);
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0);
+	m = vm_page_alloc(NULL, 0, NORMAL | VM_ALLOC_NODUMP);
+	REQUIRE(m != NULL);
+	CHECK((vm_page_flags(m) & PG_NODUMP) == 0);
+	CHECK(!is_left_out(vm_page_addr(m)));
+	*(char *)vm_page_addr(m) = 1;
+	vm_page_free(m);
+	ns_vm_check(0);
+}
+
 static void
 dumps(void *arg)
 {
@@ -179,6 +211,7 @@ main(void)
 	CASE(never_freed_when_full, &small);
 	CASE(never_freed_of_objects, &plain);
 	CASE(dumps, &plain);
+	CASE(dumps_refused, &plain);
 	CASE(counts, &plain);
 	return test_done();
 }
