@@ -359,7 +359,7 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 	} else {
 		flush(h, bin, (size_t)(bin->top - bin->items + 1) / 2);
 	}
-	ns_assert(bin->limit - bin->items < ns_max(bin->words, 1));
+	ns_assert((size_t)(bin->limit - bin->items) < ns_max(bin->words, 1));
 	return bin->top < bin->limit;
 }
 
