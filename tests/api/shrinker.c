@@ -103,7 +103,7 @@ test_alloc(void)
 	struct shrinker *s;
 
 	CHECK_ERRNO(shrinker_alloc(0x80u, "bad"), NULL, EINVAL);
-	CHECK_ERRNO(shrinker_alloc(0, no_name), NULL, EINVAL);
+	CHECK_ERRNO(shrinker_alloc(0, no_name, 1), NULL, EINVAL);
 	s = shrinker_alloc(SHRINKER_NUMA_AWARE, "%s-%d", "ok", 3);
 	REQUIRE(s != NULL);
 	CHECK_EQ(s->seeks, DEFAULT_SEEKS);
