@@ -307,7 +307,7 @@ before_refill(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c)
 
 /* What waits to go home together where a thread does not allocate. */
 static unsigned
-few(const struct kmem_cache *c)
+few_to_send(const struct kmem_cache *c)
 {
 	return (unsigned)ns_min(c->start, FAR_FEW);
 }
@@ -327,14 +327,15 @@ make_room(struct ns_heap *h, struct ns_bin *bin, const struct kmem_cache *c,
 		if (++bin->batch < FOREIGN_FEW)
 			return false;
 		bin->batch = 0;
-		set_allow(h, bin, far ? few(c) : c->start);
+		set_allow(h, bin, far ? few_to_send(c) : c->start);
 		fit(h, bin, c);
 		if (bin->words == 0) /* there is no room for an array */
 			bin->passes = INT16_MAX;
 	} else if (far && bin->current == NULL) {
 		flush_all(h, bin);
 		/* The array may be another cache's, that had the bin before. */
-		set_allow(h, bin, (unsigned)ns_min(few(c), bin->words - 1u));
+		set_allow(h, bin,
+			  (unsigned)ns_min(few_to_send(c), bin->words - 1u));
 		bin->limit = bin->items + bin->allow;
 		bin->passes = 0;
 	} else if (bin->limit == bin->items) {

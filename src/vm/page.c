@@ -141,10 +141,7 @@ ns_vm_request_error(vm_object_t object, int req)
 	    is_contrary(req))
 		return EINVAL;
 	if ((req & VM_ALLOC_NOOBJ) == 0)
-		return object == NULL || ((req & VM_ALLOC_NOFREE) != 0 &&
-					  object->segment != NULL)
-			   ? EINVAL
-			   : 0;
+		return object != NULL ? 0 : EINVAL;
 	return (req & VM_ALLOC_IFCACHED) != 0 ? ENOENT : 0;
 }
 

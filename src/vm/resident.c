@@ -149,11 +149,8 @@ ns_vm_object_alloc(const char *call, vm_object_t object, vm_pindex_t pindex,
 	      (slot != NS_NO_SLOT && slot != object->segment->slot))))
 		return refuse(EINVAL);
 	m = from_cache(object, pindex, req, &error);
-	if (m != NULL) {
-		if ((req & VM_ALLOC_NOFREE) != 0)
-			ns_vm_set_flags(m, PG_NOFREE, 0);
+	if (m != NULL)
 		return ns_vm_finish(m, req);
-	}
 #ifdef NS_DEBUG
 	if (error == -EEXIST && vm_page_lookup(object, pindex) != NULL)
 		ns_vm_die(call, vm_page_lookup(object, pindex),

@@ -157,14 +157,7 @@ disk_open_gate(struct disk *d)
 TEST_INLINE vm_object_t
 disk_object(struct disk *d, vm_pindex_t size)
 {
-	struct vm_object_attr attr = { .size = size,
-				       .domain = VM_DOMAIN_HOME,
-				       .handle = d,
-				       .pager = &disk_ops };
-	vm_object_t o = vm_object_create(&attr);
-
-	REQUIRE(o != NULL);
-	return o;
+	return object_with(size, &disk_ops, d);
 }
 
 /* A new page as the disk has it, exclusively busy. */

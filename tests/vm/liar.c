@@ -48,13 +48,7 @@ static const struct pagerops liar = { lying_get, lying_put, lying_has };
 static vm_object_t
 make(vm_pindex_t size)
 {
-	struct vm_object_attr attr = { .size = size,
-				       .domain = VM_DOMAIN_HOME,
-				       .pager = &liar };
-	vm_object_t o = vm_object_create(&attr);
-
-	REQUIRE(o != NULL);
-	return o;
+	return object_with(size, &liar, NULL);
 }
 
 /* At 5, exclusively busy. */

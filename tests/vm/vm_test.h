@@ -75,14 +75,24 @@ test_case(const char *name, void (*fn)(void *), void *arg)
 
 #define CASE(fn, arg) test_case(#fn "(" #arg ")", (fn), (arg))
 
+/* Both may be NULL. */
 TEST_INLINE vm_object_t
-object_of(vm_pindex_t size)
+object_with(vm_pindex_t size, const struct pagerops *pager, void *handle)
 {
-	struct vm_object_attr attr = { .size = size, .domain = VM_DOMAIN_HOME };
+	struct vm_object_attr attr = { .size = size,
+				       .domain = VM_DOMAIN_HOME,
+				       .handle = handle,
+				       .pager = pager };
 	vm_object_t o = vm_object_create(&attr);
 
 	REQUIRE(o != NULL);
 	return o;
+}
+
+TEST_INLINE vm_object_t
+object_of(vm_pindex_t size)
+{
+	return object_with(size, NULL, NULL);
 }
 
 /* A valid page with @value in it, exclusively busy; the object is locked. */
